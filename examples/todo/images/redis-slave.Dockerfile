@@ -1,0 +1,5 @@
+FROM todo-base:v1
+WORKDIR /data
+VOLUME /data
+EXPOSE 6379
+ENTRYPOINT ["redis-server", "--bind", "*", "--protected-mode", "no", "--dir", "/data", "--replicaof", "redis-master", "6379"]
