@@ -1,0 +1,113 @@
+// Strategy: what one kind does beyond what all kinds do. One object a resource, stateless or thread-safe, lives as long as the server.
+//
+// Objects are of the kind's stored (internal) version. All hooks run on an I/O thread, outside the store's writer, and again when the write
+// conflicts with another one: a hook must give the same answer for the same input, or release what it took (see begin_create).
+// The generic core does for every kind, so that no strategy does: decoding, schema defaults, managedFields, metadata (name, uid,
+// creationTimestamp, generation, resourceVersion, deletion fields), validation of metadata, status isolation, CAS.
+// Order of a create: prepare_create -> validate -> warnings -> canonicalize -> begin_create -> store -> after_create.
+// Order of an update: prepare_update -> validate_update -> warnings_on_update -> canonicalize -> begin_update -> store -> after_update.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "apiserver/user.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+
+namespace reigen::api {
+class Object;
+class ErrorList;
+struct KindInfo;
+}  // namespace reigen::api
+
+namespace reigen::apiserver {
+
+class ObjectReader;
+
+// Which part of an object a write is about. Each subresource that writes the object itself is one.
+enum class Part : unsigned char { kMain, kStatus, kScale, kBinding, kEphemeralContainers, kResize, kFinalize, kApproval };
+
+struct StrategyContext {
+  Part part = Part::kMain;
+  std::string_view namespace_;
+  std::string_view version;  // the version the client speaks
+  const User* user = nullptr;
+  ObjectReader* reader = nullptr;
+  Random* random = nullptr;
+  WallTime now;
+  bool dry_run = false;
+};
+
+// Undoes what begin_* took (an address, a port) when the write fails; or nothing.
+using Rollback = std::move_only_function<void()>;
+
+struct DeleteOptionsView {
+  std::optional<int64_t> grace_period_seconds;  // as the client asked
+};
+
+// One cell of a table's row: already the JSON text of the value ("\"Running\"", "3", "null").
+using TableCells = std::vector<std::string>;
+
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // Main part: resets what the user may not set (status); other parts never create.
+  virtual void prepare_create(StrategyContext&, api::Object& object) const;
+  // Main part: takes status from old and keeps immutable allocations; kStatus: takes all but status from old. The defaults do just that,
+  // by the fields `spec` and `status` of the kind's table. Generation is set by the core when the spec (or, for kinds without a
+  // status, nothing) changed: see counts_generation.
+  virtual void prepare_update(StrategyContext&, api::Object& object, const api::Object& old) const;
+
+  virtual void validate(StrategyContext&, const api::Object& object, api::ErrorList& errors) const;
+  // Metadata was compared already. The default calls validate() on the new object.
+  virtual void validate_update(StrategyContext&, const api::Object& object, const api::Object& old, api::ErrorList& errors) const;
+
+  // Texts of Warning headers.
+  virtual void warnings(StrategyContext&, const api::Object& object, std::vector<std::string>& texts) const;
+  virtual void warnings_on_update(StrategyContext&, const api::Object& object, const api::Object& old, std::vector<std::string>& texts) const;
+
+  virtual void canonicalize(api::Object& object) const;
+
+  // Last step before the store; may allocate. With ctx.dry_run it must leave nothing behind.
+  virtual Result<Rollback> begin_create(StrategyContext&, api::Object& object) const;
+  virtual Result<Rollback> begin_update(StrategyContext&, api::Object& object, const api::Object& old) const;
+  // After the write is durable; on the store's callback thread: be quick. Not called for a dry run.
+  virtual void after_create(StrategyContext&, const api::Object& object) const;
+  virtual void after_update(StrategyContext&, const api::Object& object, const api::Object& old) const;
+  virtual void after_delete(StrategyContext&, const api::Object& object) const;
+
+  // A text for an invalid metadata.name, or "". The default is a DNS-1123 subdomain. `prefix`: the name is a generateName.
+  virtual std::string check_name(std::string_view name, bool prefix) const;
+  virtual bool allow_create_on_update() const { return false; }
+  // May an update come without resourceVersion?
+  virtual bool allow_unconditional_update() const { return true; }
+  // Does metadata.generation count the changes of spec?
+  virtual bool counts_generation() const { return false; }
+
+  // Graceful deletion: the grace period with which an object is only marked as deleted, or nothing for a kind that is removed at once.
+  // `asked` is what the client gave. 0: at once.
+  virtual std::optional<int64_t> grace_period(StrategyContext&, const api::Object& object, std::optional<int64_t> asked) const;
+  // Changes made when an object is marked (generation, status); default none.
+  virtual void prepare_graceful_delete(StrategyContext&, api::Object& object) const;
+  // A reason not to delete the object now (a Status as detail), or ok.
+  virtual Status check_delete(StrategyContext&, const api::Object& object) const;
+  // When true and the client names no policy, dependents are orphaned (no kind of today's versions; ReplicationController by v1 API).
+  virtual bool orphans_by_default() const { return false; }
+
+  // Selectable fields beyond metadata.name and metadata.namespace: the labels this kind knows, e.g. "spec.nodeName". `fields` is called once
+  // at start, `field_value` per object; a label not in fields() is refused.
+  virtual std::vector<std::string_view> fields() const { return {}; }
+  virtual std::string field_value(const api::Object& object, std::string_view field) const;
+
+  // Cells of the table's row in the order of the schema's columns, or nothing to get the default (Name, Created At).
+  virtual bool table_cells(const api::Object& object, WallTime now, TableCells& cells) const;
+};
+
+}  // namespace reigen::apiserver
