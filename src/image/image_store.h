@@ -1,0 +1,113 @@
+// ImageStore: the images of one instance, under <data-dir>/images.
+//
+//   index                      names and images, replaced at once
+//   blobs/sha256/<hex>         manifests, configurations and layers as they came (or packed by us)
+//   layers/<16 hex>/diff       an unpacked layer, ready as a lower directory of overlayfs; `meta` beside it
+//   pins/<owner>               which image a container uses
+//   tmp/                       what is being made; emptied by the next collection
+//
+// Layers are keyed by chain id and shared between images. Every change is made in tmp/, synced and renamed, under file locks, so
+// that several processes (the server, `reigen image …`) may use one store at once and a crash leaves only files in tmp/.
+// Thread-safe; every call may block on the disk.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "image/image_config.h"
+#include "image/reference.h"
+
+namespace reigen::image {
+
+// Bounds on foreign layers; what exceeds one is refused with kResourceExhausted.
+struct Limits {
+  uint64_t layer_bytes = uint64_t{32} << 30;  // unpacked
+  uint64_t layer_entries = 2'000'000;
+  uint64_t ratio = 300;                       // unpacked : packed, looked at beyond ratio_from bytes
+  uint64_t ratio_from = uint64_t{512} << 20;
+  uint64_t archive_bytes = uint64_t{128} << 30;
+  uint64_t archive_entries = 100'000;
+  uint64_t reserve_bytes = uint64_t{256} << 20;  // of the disk, left free
+};
+
+struct ImageRecord {
+  std::string id;               // digest of the configuration: "sha256:…", Docker's image id
+  std::string manifest_digest;  // of the manifest as it came, or of the one we made
+  std::vector<std::string> names;         // "docker.io/library/redis:latest", sorted
+  std::vector<std::string> repo_digests;  // "docker.io/library/redis@sha256:…", sorted
+  uint64_t size = 0;            // of all layers, unpacked
+  int64_t added_s = 0;          // Unix time
+};
+
+struct RemoveReport {
+  std::vector<std::string> untagged;  // names
+  std::vector<std::string> deleted;   // image ids
+  uint64_t reclaimed = 0;             // bytes of unpacked layers
+};
+
+struct LayerInfo {
+  std::string chain_id;
+  std::string diff_id;
+  std::string blob;          // digest of the stored blob
+  std::string media_type;    // of the blob
+  uint64_t blob_size = 0;
+  uint64_t size = 0;         // unpacked
+};
+
+
+class ImageStore {
+ public:
+  // Makes the folders when missing. kPermissionDenied without root where the folder is not ours.
+  static Result<std::unique_ptr<ImageStore>> open(const std::string& directory, Limits limits = {});
+  ~ImageStore();
+
+  const std::string& directory() const;
+  const Limits& limits() const;
+
+  // Looks up a name in any spelling, a repo digest, an id ("sha256:…" or bare) or a prefix of an id (4 digits or more).
+  // kNotFound "No such image: x" ; kConflict when a prefix is ambiguous.
+  Result<ImageRecord> find(std::string_view name) const;
+  Result<std::vector<ImageRecord>> list() const;  // sorted by id
+  Result<ImageConfig> config(const std::string& id) const;
+  // The raw bytes of a small blob (manifest, configuration), verified. At most 4 MiB.
+  Result<std::string> blob(const std::string& digest) const;
+  std::string blob_path(const std::string& digest) const;
+
+  // The layers of an image, lowest first.
+  Result<std::vector<LayerInfo>> layers(const std::string& id) const;
+  // Absolute paths in the order of overlayfs' lowerdir: topmost first. An image without layers has one, empty, folder.
+  // layer_names() are the same relative to <directory>/layers, for mounts whose option page is too small for long paths.
+  Result<std::vector<std::string>> layer_dirs(const std::string& id) const;
+  Result<std::vector<std::string>> layer_names(const std::string& id) const;
+
+  // While an owner ("container-<id>", at most 200 bytes of [a-zA-Z0-9_.-]) pins an image, its layers stay, also when its names
+  // go, and over restarts. Pinning again replaces. Unpinning what is not pinned is fine.
+  Status pin(const std::string& owner, const std::string& id);
+  Status unpin(const std::string& owner);
+  Result<std::vector<std::pair<std::string, std::string>>> pins() const;  // {owner, id}
+
+  Status tag(const std::string& id, const Reference& name);
+  // Removes a name; or, given an id, the image with all names (more than one name in different repositories: kConflict unless
+  // `force`). The last name takes the image along. kConflict when a pin uses it.
+  Result<RemoveReport> remove(std::string_view name, bool force = false);
+  // Removes images without a name (`all`: every image) that no pin uses, then collects.
+  Result<RemoveReport> prune(bool all = false);
+  // Removes blobs, layers and temporary files that nothing refers to. Does nothing while somebody adds an image.
+  Status collect();
+
+  // For those who add images (import, pull, build). See image/image_writer.h.
+  struct State;
+  State& state() const { return *state_; }
+
+ private:
+  explicit ImageStore(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace reigen::image
