@@ -15,7 +15,7 @@
 #include "base/result.h"
 
 namespace reigen::http {
-class StreamSession;
+class RemoteCommandSession;
 }
 
 namespace reigen::apiserver {
@@ -56,9 +56,11 @@ class NodeDialer {
 
   virtual ~NodeDialer() = default;
 
-  // Checks that the container can be executed in or attached to; then `accept` is called with no error and returns the client's
-  // session, which the node serves to its end, exit status included. On an error accept is called with it, and the session is not used.
-  using Accept = std::move_only_function<std::shared_ptr<http::StreamSession>(Status)>;
+  // The node first checks that the container can be executed in or attached to, then calls `accept` once: with an error, which is
+  // the client's answer; or with success and what is to be run with the client's session, which the node then serves to its end, exit
+  // status included. The session is an error when the client could not be upgraded: then the node does nothing.
+  using SessionDone = std::move_only_function<void(Result<std::shared_ptr<http::RemoteCommandSession>>)>;
+  using Accept = std::move_only_function<void(Status, SessionDone)>;
   virtual void exec(ExecOptions options, Accept accept) = 0;
   virtual void attach(ExecOptions options, Accept accept) = 0;
 
