@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/field_error.h"
 #include "apiserver/user.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -22,7 +23,6 @@
 
 namespace reigen::api {
 class Object;
-class ErrorList;
 struct KindInfo;
 }  // namespace reigen::api
 
@@ -65,9 +65,9 @@ class Strategy {
   // status, nothing) changed: see counts_generation.
   virtual void prepare_update(StrategyContext&, api::Object& object, const api::Object& old) const;
 
-  virtual void validate(StrategyContext&, const api::Object& object, api::ErrorList& errors) const;
+  virtual void validate(StrategyContext&, const api::Object& object, api::FieldErrors& errors) const;
   // Metadata was compared already. The default calls validate() on the new object.
-  virtual void validate_update(StrategyContext&, const api::Object& object, const api::Object& old, api::ErrorList& errors) const;
+  virtual void validate_update(StrategyContext&, const api::Object& object, const api::Object& old, api::FieldErrors& errors) const;
 
   // Texts of Warning headers.
   virtual void warnings(StrategyContext&, const api::Object& object, std::vector<std::string>& texts) const;
@@ -88,8 +88,11 @@ class Strategy {
   virtual bool allow_create_on_update() const { return false; }
   // May an update come without resourceVersion?
   virtual bool allow_unconditional_update() const { return true; }
-  // Does metadata.generation count the changes of spec?
+  // Does metadata.generation start at 1 and count the changes of spec (and of deletion)?
   virtual bool counts_generation() const { return false; }
+  // Kubernetes checks the metadata of an update twice for nearly all kinds: once for all, once in the kind's ValidateUpdate, so that each
+  // of its errors comes twice. False for kinds whose ValidateUpdate does not.
+  virtual bool repeats_metadata_errors() const { return true; }
 
   // Graceful deletion: the grace period with which an object is only marked as deleted, or nothing for a kind that is removed at once.
   // `asked` is what the client gave. 0: at once.
