@@ -1,8 +1,14 @@
 #include "api/go_quote.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include <fmt/core.h>
+
+#include "api/value.h"
 
 namespace reigen::api {
 namespace {
@@ -64,6 +70,80 @@ std::string go_quote(std::string_view text) {
     text.remove_prefix(length);
   }
   return out += '"';
+}
+
+namespace {
+
+void print(std::string& out, const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kNull: out += "<nil>"; return;
+    case Value::Kind::kBool: out += value.bool_or(false) ? "true" : "false"; return;
+    case Value::Kind::kInt: out += std::to_string(value.int_or(0)); return;
+    case Value::Kind::kDouble: {
+      double number = value.number_or(0), size = std::abs(number);
+      bool exponent = size != 0 && (size < 1e-4 || size >= 1e21);
+      if (!exponent) return append_json_double(out, number);
+      char buffer[64];
+      out.append(buffer, std::to_chars(buffer, buffer + sizeof(buffer), number, std::chars_format::scientific).ptr);
+      return;
+    }
+    case Value::Kind::kString: out += value.text(); return;
+    case Value::Kind::kArray: {
+      char separator = '[';
+      for (const auto& item : value.items()) {
+        out += separator;
+        print(out, item);
+        separator = ' ';
+      }
+      out += separator == '[' ? "[]" : "]";
+      return;
+    }
+    case Value::Kind::kObject: break;
+  }
+  std::vector<const Value::Member*> order;
+  for (const auto& member : value.members()) order.push_back(&member);
+  std::ranges::sort(order, {}, [](const Value::Member* m) { return m->key(); });
+  out += "map[";
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i) out += ' ';
+    (out += order[i]->key()) += ':';
+    print(out, order[i]->value);
+  }
+  out += ']';
+}
+
+}  // namespace
+
+std::string go_print(const Value& value) {
+  std::string out;
+  print(out, value);
+  return out;
+}
+
+std::string_view go_type_name(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kNull: return "%!s(<nil>)";
+    case Value::Kind::kBool: return "bool";
+    case Value::Kind::kInt: return "int64";
+    case Value::Kind::kDouble: return "float64";
+    case Value::Kind::kString: return "string";
+    case Value::Kind::kArray: return "[]interface {}";
+    case Value::Kind::kObject: return "map[string]interface {}";
+  }
+  return "";
+}
+
+std::string_view json_type_name(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kNull: return "null";
+    case Value::Kind::kBool: return "bool";
+    case Value::Kind::kInt:
+    case Value::Kind::kDouble: return "number";
+    case Value::Kind::kString: return "string";
+    case Value::Kind::kArray: return "array";
+    case Value::Kind::kObject: return "object";
+  }
+  return "";
 }
 
 }  // namespace reigen::api
