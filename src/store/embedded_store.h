@@ -73,8 +73,8 @@ class EmbeddedStore final : public Store {
   class Impl;
 
  private:
-  explicit EmbeddedStore(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit EmbeddedStore(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // watches refer to it weakly
 };
 
 }  // namespace reigen::store
