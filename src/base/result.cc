@@ -34,7 +34,7 @@ Error Error::context(std::string_view what) && {
 
 Code code_of_errno(int error_number) {
   switch (error_number) {
-    case ENOENT: case ENOTDIR: case ESRCH: return Code::kNotFound;
+    case ENOENT: case ENOTDIR: case ESRCH: case ENODEV: case EADDRNOTAVAIL: return Code::kNotFound;
     case EEXIST: return Code::kAlreadyExists;
     case EACCES: case EPERM: case EROFS: return Code::kPermissionDenied;
     case ENOSPC: case EDQUOT: case ENOMEM: case EMFILE: case ENFILE: return Code::kResourceExhausted;

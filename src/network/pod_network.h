@@ -72,7 +72,5 @@ class PodNetwork {
   virtual std::vector<Finding> check() = 0;
 };
 
-// The folder-safe six hexadecimal digits that all link names of an instance begin with, after "rg".
-std::string instance_digits(const std::string& instance);
 
 }  // namespace reigen::network

@@ -1,0 +1,124 @@
+#include "network/firewall.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "network/names.h"
+
+namespace reigen::network {
+
+using linux::NftBatch;
+using linux::NftHook;
+using linux::NftRule;
+using linux::NftSeenChain;
+using linux::NftVerdict;
+
+namespace {
+
+bool guards_host(const NftSeenChain& chain) {
+  if (chain.type != "filter" || (chain.hook != NftHook::kForward && chain.hook != NftHook::kInput)) return false;
+  if (chain.table.name.starts_with("reigen-")) return false;
+  // firewalld's policy is to accept, but its chains end with a rule that rejects.
+  return chain.drops || chain.table.name == "firewalld";
+}
+
+std::string title(const NftSeenChain& chain) { return "table " + chain.table.name + ", chain " + chain.name; }
+
+Status mend_chain(linux::NftSocket& nft, const std::string& instance, const NftSeenChain& chain, std::vector<Finding>& findings) {
+  TRY_ASSIGN(auto rules, nft.rules(chain.table, chain.name));
+  std::string mark = rule_mark(instance);
+  auto marked = std::ranges::count_if(rules, [&](const auto& rule) { return rule.comment == mark; });
+  bool forward = chain.hook == NftHook::kForward;
+  if (marked < (forward ? 2 : 1)) {
+    NftBatch batch;
+    std::string prefix = link_prefix(instance);
+    batch.insert_rule(chain.table, chain.name, std::move(NftRule(mark).if_input_link(prefix, true).verdict(NftVerdict::kAccept)));
+    if (forward)
+      batch.insert_rule(chain.table, chain.name, std::move(NftRule(mark).if_output_link(prefix, true).verdict(NftVerdict::kAccept)));
+    TRY(nft.commit(batch));
+  }
+  findings.push_back({true, "the host's firewall (" + title(chain) + ") drops " + (forward ? "forwarded packets" : "packets to the host") +
+                                "; those of pods are accepted by a rule marked " + mark,
+                      "nothing to do; the rule goes with `reigen clean`"});
+  return {};
+}
+
+struct LegacyRule {
+  const char* chain;
+  const char* direction;
+};
+constexpr LegacyRule kLegacyRules[] = {{"FORWARD", "-i"}, {"FORWARD", "-o"}, {"INPUT", "-i"}};
+
+// The old kernel tables are not visible over nftables.
+bool has_legacy_filter() {
+  auto names = read_file("/proc/net/ip_tables_names", 4096);
+  return names && names->find("filter") != std::string::npos;
+}
+
+std::vector<std::string> legacy_command(const char* action, const LegacyRule& rule, const std::string& instance) {
+  return {"iptables-legacy", "-w", action, rule.chain, rule.direction, link_prefix(instance) + "+",
+          "-m", "comment", "--comment", rule_mark(instance), "-j", "ACCEPT"};
+}
+
+bool succeeds(std::vector<std::string> argv) {
+  Command command;
+  command.argv = std::move(argv);
+  command.timeout = std::chrono::seconds(10);
+  auto output = run_command(command);
+  return output && output->exit_code == 0;
+}
+
+bool legacy_drops(const char* chain) {
+  Command command;
+  command.argv = {"iptables-legacy", "-w", "-S", chain};
+  auto output = run_command(command);
+  return output && output->out.starts_with(std::string("-P ") + chain + " DROP");
+}
+
+void mend_legacy(const std::string& instance, std::vector<Finding>& findings) {
+  if (!has_legacy_filter()) return;
+  for (const LegacyRule& rule : kLegacyRules) {
+    if (!legacy_drops(rule.chain)) continue;
+    bool mended = succeeds(legacy_command("-C", rule, instance)) || succeeds(legacy_command("-I", rule, instance));
+    findings.push_back({mended, std::string("iptables-legacy drops packets of chain ") + rule.chain +
+                                    (mended ? "; those of pods are accepted by a rule marked " + rule_mark(instance) : ""),
+                        mended ? "nothing to do" : std::string("run iptables-legacy -P ") + rule.chain + " ACCEPT"});
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Finding>> mend_firewall(linux::NftSocket& nft, const std::string& instance) {
+  std::vector<Finding> findings;
+  TRY_ASSIGN(auto chains, nft.chains());
+  for (const NftSeenChain& chain : chains) {
+    if (!guards_host(chain)) continue;
+    if (Status mended = mend_chain(nft, instance, chain, findings); !mended)
+      findings.push_back({false, "the host's firewall (" + title(chain) + ") drops packets of pods, and could not be mended: " + mended.error().message(),
+                          "accept packets from and to links named " + link_prefix(instance) + "*"});
+  }
+  mend_legacy(instance, findings);
+  return findings;
+}
+
+Status unmend_firewall(linux::NftSocket& nft, const std::string& instance) {
+  TRY_ASSIGN(auto chains, nft.chains());
+  std::string mark = rule_mark(instance);
+  NftBatch batch;
+  for (const NftSeenChain& chain : chains) {
+    if (chain.type != "filter" || chain.table.name.starts_with("reigen-")) continue;
+    TRY_ASSIGN(auto rules, nft.rules(chain.table, chain.name));
+    for (const auto& rule : rules)
+      if (rule.comment == mark) batch.delete_rule(chain.table, chain.name, rule.handle);
+  }
+  TRY(nft.commit(batch));
+  if (has_legacy_filter())
+    for (const LegacyRule& rule : kLegacyRules)
+      while (succeeds(legacy_command("-D", rule, instance))) {
+      }
+  return {};
+}
+
+}  // namespace reigen::network
