@@ -89,8 +89,9 @@ class Server {
   // Stops accepting, closes idle connections, lets answers in progress complete for `grace`, then closes. Blocks; not from a handler.
   void stop(Duration grace = Duration::zero());
 
+  struct State;  // internal
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 
