@@ -1,0 +1,61 @@
+#include "linux/wrapper/wrapper.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/files.h"
+#include "base/process.h"
+
+// REIGEN_WRAPPER_FILE is set by wrapper/CMakeLists.txt.
+asm(".pushsection .rodata\n"
+    ".balign 16\n"
+    ".global reigen_wrapper_begin\n"
+    "reigen_wrapper_begin:\n"
+    ".incbin \"" REIGEN_WRAPPER_FILE "\"\n"
+    ".global reigen_wrapper_end\n"
+    "reigen_wrapper_end:\n"
+    ".byte 0\n"
+    ".popsection\n");
+
+extern "C" const char reigen_wrapper_begin[];
+extern "C" const char reigen_wrapper_end[];
+
+namespace reigen::linux_sys {
+
+std::string_view wrapper_image() {
+  return {reigen_wrapper_begin, static_cast<size_t>(reigen_wrapper_end - reigen_wrapper_begin)};
+}
+
+Status install_wrapper(const std::string& path) {
+  auto there = read_file(path);
+  if (there && *there == wrapper_image()) return {};
+  return write_file(path, wrapper_image(), 0755);
+}
+
+Result<Fd> socket_in(const std::string& wrapper, const std::string& netns_path, int family, int type) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) return fail_errno("socketpair");
+  Fd ours(pair[0]), theirs(pair[1]);
+  Command command;
+  command.argv = {wrapper, "socket", netns_path, std::to_string(family), std::to_string(type)};
+  command.fds = {{theirs.get(), 3}};
+  command.timeout = std::chrono::seconds(5);
+  TRY(run_checked(command));
+  char byte;
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (::recvmsg(ours.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0) return fail_errno("receive a socket");
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (!header || header->cmsg_type != SCM_RIGHTS) return fail(Code::kInternal, "the wrapper sent no socket");
+  int fd = -1;
+  ::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return Fd(fd);
+}
+
+}  // namespace reigen::linux_sys
