@@ -8,6 +8,7 @@
 #include "base/process.h"
 
 // REIGEN_WRAPPER_FILE is set by wrapper/CMakeLists.txt.
+
 asm(".pushsection .rodata\n"
     ".balign 16\n"
     ".global reigen_wrapper_begin\n"
@@ -21,7 +22,7 @@ asm(".pushsection .rodata\n"
 extern "C" const char reigen_wrapper_begin[];
 extern "C" const char reigen_wrapper_end[];
 
-namespace reigen::linux_sys {
+namespace reigen::linux {
 
 std::string_view wrapper_image() {
   return {reigen_wrapper_begin, static_cast<size_t>(reigen_wrapper_end - reigen_wrapper_begin)};
@@ -58,4 +59,4 @@ Result<Fd> socket_in(const std::string& wrapper, const std::string& netns_path, 
   return Fd(fd);
 }
 
-}  // namespace reigen::linux_sys
+}  // namespace reigen::linux

@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 
-namespace reigen::linux_sys {
+namespace reigen::linux {
 
 // Its bytes, for as long as the process lives.
 std::string_view wrapper_image();
@@ -18,4 +18,4 @@ Status install_wrapper(const std::string& path);
 // A new non-blocking socket that lives in a network namespace (a path such as a sandbox's netns_path), made by the wrapper.
 Result<Fd> socket_in(const std::string& wrapper, const std::string& netns_path, int family, int type);
 
-}  // namespace reigen::linux_sys
+}  // namespace reigen::linux

@@ -1,0 +1,43 @@
+// Mounts of the host.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace reigen::linux {
+
+// Layers lowest first, at least one. `upper` and `work` exist, on one file system that can be an overlay's upper.
+Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper,
+                     const std::string& work);
+
+// options: as of mount(8), "size=65536k,mode=1777".
+Status mount_tmpfs(const std::string& target, const std::string& options);
+
+// Binds `source` (a folder or file) on `target`, which exists. recursive: with all mounts below.
+Status bind_mount(const std::string& source, const std::string& target, bool recursive, bool read_only = false);
+
+// Binds what an O_PATH descriptor names: safe where the path could be changed by a container.
+Status bind_mount(int source, const std::string& target);
+
+// Detaches the mount at `target` and all below; one that is not there is fine.
+Status unmount(const std::string& target);
+
+// All mount points below or at `prefix`, the deepest first.
+Result<std::vector<std::string>> mounts_below(const std::string& prefix);
+
+bool is_mount_point(const std::string& path);
+
+// True when the file is a pinned namespace (nsfs).
+bool is_pinned_namespace(const std::string& path);
+
+// Opens `path` below `root` without ever leaving it, whatever links a container put there (openat2, RESOLVE_IN_ROOT off:
+// a link out of the root is an error). The descriptor is O_PATH.
+Result<Fd> open_beneath(const std::string& root, const std::string& path);
+
+// As open_beneath, with links resolved as if `root` were /: what a container would see at that path.
+Result<Fd> open_in_root(const std::string& root, const std::string& path, int flags);
+
+}  // namespace reigen::linux

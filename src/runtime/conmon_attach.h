@@ -1,0 +1,15 @@
+// A connection to conmon's attach socket: packets, of which the first byte tells the stream (2 output, 3 errors).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/poller.h"
+#include "runtime/runtime.h"
+
+namespace reigen::runtime {
+
+// `bundle` holds the socket "attach" and the fifo "ctl".
+Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, bool in);
+
+}  // namespace reigen::runtime

@@ -1,0 +1,264 @@
+// exec and attach.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/files.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "linux/mount.h"
+#include "linux/pidfd.h"
+#include "runtime/conmon_attach.h"
+#include "runtime/crun_state.h"
+#include "runtime/image_user.h"
+
+namespace reigen::runtime {
+namespace {
+
+struct ExecFiles {
+  std::string pid_file, console_socket;
+};
+
+// crun's own process may be killed at any time; the program it started is ended through its own pid.
+void kill_exec(const ExecFiles& files, Child& child) {
+  int pid = std::atoi(read_file(files.pid_file, 64).value_or("0").c_str());
+  if (pid > 1) ::kill(pid, SIGKILL);
+  child.kill(SIGKILL);
+}
+
+void remove_files(const ExecFiles& files) {
+  ::unlink(files.pid_file.c_str());
+  if (!files.console_socket.empty()) ::unlink(files.console_socket.c_str());
+}
+
+class ExecSession final : public Session {
+ public:
+  ExecSession(Poller& poller, Child child, ExecFiles files) : poller_(poller), shared_(std::make_shared<Shared>()) {
+    shared_->child = std::move(child);
+    shared_->files = std::move(files);
+  }
+  ~ExecSession() override {
+    if (watch_) poller_.remove(watch_);
+    if (terminal_) ::close(terminal_.release());
+    if (!shared_->ended) kill_exec(shared_->files, shared_->child);
+    remove_files(shared_->files);
+  }
+
+  Status watch_end() {
+    auto handle = poller_.on_exit(shared_->child.pidfd(), [shared = shared_] {
+      auto code = shared->child.wait();  // it has ended: does not block
+      shared->ended = true;
+      std::move_only_function<void(Result<int>)> done;
+      {
+        auto state = shared->waiting.lock();
+        state->result = code;
+        done = std::move(state->done);
+      }
+      if (done) done(std::move(code));
+    });
+    if (!handle) return fail(handle.error());
+    watch_ = *handle;
+    return {};
+  }
+
+  std::shared_ptr<ByteStream> input() override { return input_; }
+  std::shared_ptr<ByteStream> output() override { return output_; }
+  std::shared_ptr<ByteStream> errors() override { return errors_; }
+  void resize(int width, int height) override {
+    if (!terminal_) return;
+    winsize size{static_cast<unsigned short>(height), static_cast<unsigned short>(width), 0, 0};
+    ::ioctl(terminal_.get(), TIOCSWINSZ, &size);
+  }
+  void wait(std::move_only_function<void(Result<int>)> done) override {
+    Result<int> result = 0;
+    {
+      auto state = shared_->waiting.lock();
+      if (!state->result) {
+        state->done = std::move(done);
+        return;
+      }
+      result = *state->result;
+    }
+    done(std::move(result));
+  }
+
+  std::shared_ptr<ByteStream> input_, output_, errors_;
+  Fd terminal_;
+
+ private:
+  struct Waiting {
+    std::optional<Result<int>> result;
+    std::move_only_function<void(Result<int>)> done;
+  };
+  struct Shared {
+    Child child;
+    ExecFiles files;
+    std::atomic<bool> ended = false;
+    Guarded<Waiting> waiting;
+  };
+  Poller& poller_;
+  std::shared_ptr<Shared> shared_;
+  Poller::Handle watch_ = 0;
+};
+
+Status open_pipe(Fd& read_end, Fd& write_end) {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) return fail_errno("pipe");
+  read_end = Fd(fds[0]);
+  write_end = Fd(fds[1]);
+  return {};
+}
+
+Result<Fd> listen_console(const std::string& path) {
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno("socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(Code::kInvalidArgument, "socket path too long: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return fail_errno("bind " + path);
+  if (::listen(fd.get(), 1) != 0) return fail_errno("listen on " + path);
+  return fd;
+}
+
+// Waits until crun has connected and sent the terminal, or has ended.
+Result<Fd> receive_terminal(int listener, int process) {
+  pollfd fds[2] = {{listener, POLLIN, 0}, {process, POLLIN, 0}};
+  if (::poll(fds, 2, 20'000) <= 0) return fail(Code::kDeadlineExceeded, "crun sent no terminal in time");
+  if (!(fds[0].revents & POLLIN)) return fail(Code::kInternal, "crun ended before it made a terminal");
+  Fd connection(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  if (!connection) return fail_errno("accept");
+  char name[256];
+  iovec part{name, sizeof name};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  pollfd data{connection.get(), POLLIN, 0};
+  if (::poll(&data, 1, 10'000) <= 0 || ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC) < 0) return fail(Code::kInternal, "crun sent no terminal");
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (!header || header->cmsg_type != SCM_RIGHTS) return fail(Code::kInternal, "crun sent no terminal");
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  termios settings{};
+  if (::tcgetattr(fd, &settings) == 0) {
+    settings.c_oflag |= ONLCR;
+    ::tcsetattr(fd, TCSANOW, &settings);
+  }
+  return Fd(fd);
+}
+
+Result<std::vector<std::string>> exec_arguments(const CrunRuntime::Container& container, const ExecSpec& spec, const ExecFiles& files,
+                                                const std::string& root) {
+  std::vector<std::string> out = {"exec", "--pid-file=" + files.pid_file};
+  if (spec.tty) {
+    out.push_back("--tty");
+    out.push_back("--console-socket=" + files.console_socket);
+  }
+  std::string cwd = spec.cwd.empty() ? container.cwd : spec.cwd;
+  if (!cwd.empty()) out.push_back("--cwd=" + cwd);
+  if (!spec.env.empty()) {  // given ones replace the container's, so that those have to be repeated
+    for (const auto& entry : container.env) out.push_back("--env=" + entry);
+    for (const auto& entry : spec.env) out.push_back("--env=" + entry);
+  }
+  if (spec.user) {
+    TRY_ASSIGN(auto user, resolve_user_in(*spec.user, root));
+    out.push_back("--user=" + std::to_string(user.uid) + ":" + std::to_string(user.gid));
+  }
+  out.push_back(container.status.id);
+  out.insert(out.end(), spec.argv.begin(), spec.argv.end());
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> CrunRuntime::exec(const std::string& id, const ExecSpec& spec) {
+  TRY_ASSIGN(auto container, state_->find_container(id));
+  if (spec.argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
+  {
+    std::lock_guard lock(state_->mutex);
+    if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
+  }
+  std::string number = std::to_string(state_->next_exec++);
+  ExecFiles files{state_->bundle(id) + "/exec-" + number + ".pid", spec.tty ? state_->options.run_dir + "/a/x" + number : ""};
+  if (spec.tty) ::unlink(files.console_socket.c_str());
+  TRY_ASSIGN(auto arguments, exec_arguments(*container, spec, files, state_->bundle(id) + "/root"));
+  Command command;
+  command.argv = state_->crun_argv(std::move(arguments));
+  Fd in_read, in_write, out_read, out_write, err_read, err_write, listener;
+  if (spec.tty) {
+    TRY_ASSIGN(listener, listen_console(files.console_socket));
+    TRY(open_pipe(err_read, err_write));
+  } else {
+    if (spec.in) TRY(open_pipe(in_read, in_write));
+    if (spec.out) TRY(open_pipe(out_read, out_write));
+    if (spec.err) TRY(open_pipe(err_read, err_write));
+  }
+  TRY_ASSIGN(Child child, Child::start(command, std::move(in_read), std::move(out_write), std::move(err_write)));
+  int process = child.pidfd();
+  auto session = std::make_unique<ExecSession>(state_->poller, std::move(child), files);
+  if (spec.tty) {
+    auto terminal = receive_terminal(listener.get(), process);
+    if (!terminal) {
+      char text[1024];
+      ssize_t count = ::read(err_read.get(), text, sizeof text);
+      return fail(Code::kInvalidArgument, count > 0 ? std::string(text, static_cast<size_t>(count)) : terminal.error().message());
+    }
+    session->terminal_ = Fd(::fcntl(terminal->get(), F_DUPFD_CLOEXEC, 0));
+    auto both = make_fd_stream(state_->poller, std::move(*terminal), Fd());
+    session->output_ = both;
+    if (spec.in) session->input_ = both;
+  } else {
+    if (spec.in) session->input_ = make_fd_stream(state_->poller, Fd(), std::move(in_write));
+    if (spec.out) session->output_ = make_fd_stream(state_->poller, std::move(out_read), Fd());
+    if (spec.err) session->errors_ = make_fd_stream(state_->poller, std::move(err_read), Fd());
+  }
+  TRY(session->watch_end());
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+Result<ExecResult> CrunRuntime::exec_sync(const std::string& id, const ExecSpec& spec, Duration timeout, size_t output_limit) {
+  TRY_ASSIGN(auto container, state_->find_container(id));
+  if (spec.argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
+  {
+    std::lock_guard lock(state_->mutex);
+    if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
+  }
+  ExecFiles files{state_->bundle(id) + "/exec-" + std::to_string(state_->next_exec++) + ".pid", ""};
+  TRY_ASSIGN(auto arguments, exec_arguments(*container, spec, files, state_->bundle(id) + "/root"));
+  Command command;
+  command.argv = state_->crun_argv(std::move(arguments));
+  command.timeout = timeout;
+  command.output_limit = output_limit;
+  auto output = run_command(command);
+  if (!output) {
+    int pid = std::atoi(read_file(files.pid_file, 64).value_or("0").c_str());
+    if (output.error().code() == Code::kDeadlineExceeded && pid > 1) ::kill(pid, SIGKILL);
+    remove_files(files);
+    return fail(output.error());
+  }
+  remove_files(files);
+  return ExecResult{output->exit_code, std::move(output->out), std::move(output->err)};
+}
+
+Result<std::unique_ptr<Session>> CrunRuntime::attach(const std::string& id, bool in) {
+  TRY_ASSIGN(auto container, state_->find_container(id));
+  {
+    std::lock_guard lock(state_->mutex);
+    if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
+  }
+  return attach_to_conmon(state_->poller, state_->bundle(id), container->tty, in && (container->stdin_open || container->tty));
+}
+
+}  // namespace reigen::runtime

@@ -1,0 +1,270 @@
+#include "runtime/oci_config.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/files.h"
+#include "runtime/capabilities.h"
+#include "runtime/json_text.h"
+#include "runtime/seccomp_profile.h"
+
+namespace reigen::runtime {
+namespace {
+
+using Options = std::vector<std::string>;
+
+void write_mount(JsonText& json, const std::string& destination, const std::string& type, const std::string& source, const Options& options) {
+  json.begin_object().text("destination", destination).text("type", type).text("source", source).texts("options", options).end_object();
+}
+
+void write_user(JsonText& json, const ResolvedUser& user) {
+  json.begin_object("user").number("uid", user.uid).number("gid", user.gid);
+  json.begin_array("additionalGids");
+  for (uint32_t gid : user.groups) json.number_item(gid);
+  json.end_array().end_object();
+}
+
+struct RlimitName {
+  const char* name;
+  int resource;
+};
+constexpr RlimitName kRlimits[] = {
+    {"RLIMIT_AS", RLIMIT_AS},           {"RLIMIT_CORE", RLIMIT_CORE},     {"RLIMIT_CPU", RLIMIT_CPU},
+    {"RLIMIT_DATA", RLIMIT_DATA},       {"RLIMIT_FSIZE", RLIMIT_FSIZE},   {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+    {"RLIMIT_NOFILE", RLIMIT_NOFILE},   {"RLIMIT_NPROC", RLIMIT_NPROC},   {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_STACK", RLIMIT_STACK},     {"RLIMIT_NICE", RLIMIT_NICE},     {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},     {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
+
+Status write_rlimits(JsonText& json, const ContainerSpec& spec, std::vector<std::string>* warnings) {
+  json.begin_array("rlimits");
+  for (Rlimit limit : spec.rlimits) {
+    auto known = std::find_if(std::begin(kRlimits), std::end(kRlimits), [&](const auto& entry) { return limit.name == entry.name; });
+    if (known == std::end(kRlimits)) return fail(Code::kInvalidArgument, "unknown resource limit " + limit.name);
+    rlimit own{};
+    ::getrlimit(static_cast<__rlimit_resource>(known->resource), &own);
+    if (limit.hard > own.rlim_max && !may_raise_limits()) {
+      if (warnings) warnings->push_back(limit.name + " stays at " + std::to_string(own.rlim_max) + ": this process may not raise it");
+      limit.hard = own.rlim_max;
+      limit.soft = std::min(limit.soft, limit.hard);
+    }
+    json.begin_object().text("type", limit.name).number("soft", static_cast<int64_t>(limit.soft));
+    json.number("hard", static_cast<int64_t>(limit.hard)).end_object();
+  }
+  json.end_array();
+  return {};
+}
+
+int own_oom_score() { return std::atoi(read_file("/proc/self/oom_score_adj", 64).value_or("0").c_str()); }
+
+void write_oom_score(JsonText& json, const ContainerSpec& spec, std::vector<std::string>* warnings) {
+  if (!spec.oom_score_adj) return;
+  int score = *spec.oom_score_adj;
+  if (int own = own_oom_score(); score < own && !may_raise_limits()) {
+    if (warnings) warnings->push_back("oom_score_adj " + std::to_string(score) + " becomes " + std::to_string(own) + ": this process lacks CAP_SYS_RESOURCE");
+    score = own;
+  }
+  json.number("oomScoreAdj", score);
+}
+
+void write_capabilities(JsonText& json, const std::vector<std::string>& names) {
+  json.begin_object("capabilities");
+  for (const char* set : {"bounding", "effective", "permitted"}) json.texts(set, names);
+  json.end_object();
+}
+
+Status write_process(JsonText& json, const ContainerSpec& spec, const OciContext& context, const std::vector<std::string>& capabilities,
+                     std::vector<std::string>* warnings) {
+  std::vector<std::string> argv = spec.argv, env = spec.env;
+  if (argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
+  if (spec.init) argv.insert(argv.begin(), {"/dev/init", "init"});
+  auto names = [&](std::string_view name) {
+    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.starts_with(name); });
+  };
+  if (!names("PATH=")) env.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  if (spec.tty && !names("TERM=")) env.push_back("TERM=xterm");
+  if (!names("HOME=")) env.push_back("HOME=" + context.user.home);
+  json.begin_object("process").boolean("terminal", spec.tty);
+  write_user(json, context.user);
+  json.texts("args", argv).texts("env", env).text("cwd", spec.cwd.empty() ? "/" : spec.cwd);
+  write_capabilities(json, capabilities);
+  TRY(write_rlimits(json, spec, warnings));
+  json.boolean("noNewPrivileges", spec.security.no_new_privileges);
+  write_oom_score(json, spec, warnings);
+  json.end_object();
+  return {};
+}
+
+size_t depth(const std::string& path) { return static_cast<size_t>(std::count(path.begin(), path.end(), '/')); }
+
+void write_mounts(JsonText& json, const ContainerSpec& spec, const OciContext& context) {
+  bool privileged = spec.security.privileged;
+  std::vector<Mount> user = spec.mounts;
+  std::stable_sort(user.begin(), user.end(), [](const Mount& a, const Mount& b) { return depth(a.destination) < depth(b.destination); });
+  auto overridden = [&](std::string_view path) {
+    return std::any_of(user.begin(), user.end(), [&](const Mount& mount) { return mount.destination == path; });
+  };
+  auto standard = [&](const char* destination, const char* type, const char* source, Options options) {
+    if (!overridden(destination)) write_mount(json, destination, type, source, options);
+  };
+  json.begin_array("mounts");
+  standard("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"});
+  standard("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"});
+  standard("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"});
+  standard("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"});
+  standard("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", privileged ? "rw" : "ro"});
+  standard("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", privileged ? "rw" : "ro"});
+  if (!overridden("/dev/shm")) write_mount(json, "/dev/shm", "bind", context.shm_path, {"rbind", "nosuid", "noexec", "nodev"});
+  if (spec.init) write_mount(json, "/dev/init", "bind", context.init_path, {"bind", "ro"});
+  for (const auto& mount : user) write_mount(json, mount.destination, mount.type, mount.source, mount.options);
+  json.end_array();
+}
+
+void write_namespace(JsonText& json, const char* type, const std::string& path) {
+  json.begin_object().text("type", type);
+  if (!path.empty()) json.text("path", path);
+  json.end_object();
+}
+
+void write_namespaces(JsonText& json, const OciContext& context) {
+  json.begin_array("namespaces");
+  write_namespace(json, "mount", "");
+  if (!context.net_namespace.empty()) write_namespace(json, "network", context.net_namespace);
+  if (!context.ipc_namespace.empty()) write_namespace(json, "ipc", context.ipc_namespace);
+  if (!context.uts_namespace.empty()) write_namespace(json, "uts", context.uts_namespace);
+  if (!context.host_pid) write_namespace(json, "pid", context.pid_namespace);
+  if (context.cgroup_v2) write_namespace(json, "cgroup", "");
+  json.end_array();
+}
+
+// All device nodes below /dev, for a privileged container.
+void add_host_devices(const std::string& folder, std::vector<Device>& out) {
+  auto names = list_directory(folder);
+  if (!names) return;
+  for (const auto& name : *names) {
+    std::string path = folder + "/" + name;
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0) continue;
+    static const std::vector<std::string> skipped = {"/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/console", "/dev/ptmx", "/dev/tty"};
+    if (std::find(skipped.begin(), skipped.end(), path) != skipped.end()) continue;
+    if (S_ISDIR(info.st_mode)) add_host_devices(path, out);
+    if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)) continue;
+    out.push_back({path, S_ISBLK(info.st_mode) ? 'b' : 'c', ::major(info.st_rdev), ::minor(info.st_rdev), info.st_mode & 07777, info.st_uid,
+                   info.st_gid, "rwm"});
+  }
+}
+
+void write_device_rule(JsonText& json, bool allow, const char* type, int64_t major, int64_t minor, const std::string& access) {
+  json.begin_object().boolean("allow", allow);
+  if (type) json.text("type", type);
+  if (major >= 0) json.number("major", major);
+  if (minor >= 0) json.number("minor", minor);
+  json.text("access", access).end_object();
+}
+
+void write_devices(JsonText& json, const std::vector<Device>& devices) {
+  json.begin_array("devices");
+  for (const auto& device : devices) {
+    json.begin_object().text("path", device.path).text("type", std::string(1, device.type)).number("major", device.major);
+    json.number("minor", device.minor).number("fileMode", device.mode).number("uid", device.uid).number("gid", device.gid).end_object();
+  }
+  json.end_array();
+}
+
+void write_resources(JsonText& json, const ContainerSpec& spec, const std::vector<Device>& devices) {
+  const Resources& limits = spec.resources;
+  json.begin_object("resources").begin_array("devices");
+  if (spec.security.privileged) {
+    write_device_rule(json, true, nullptr, -1, -1, "rwm");
+  } else {
+    write_device_rule(json, false, nullptr, -1, -1, "rwm");
+    write_device_rule(json, true, "c", -1, -1, "m");
+    write_device_rule(json, true, "b", -1, -1, "m");
+    for (const auto& device : devices) write_device_rule(json, true, device.type == 'b' ? "b" : "c", device.major, device.minor, device.access);
+  }
+  json.end_array();
+  if (limits.cpu_shares || limits.cpu_quota_us || !limits.cpuset_cpus.empty() || !limits.cpuset_mems.empty()) {
+    json.begin_object("cpu");
+    if (limits.cpu_shares) json.number("shares", static_cast<int64_t>(limits.cpu_shares));
+    if (limits.cpu_quota_us) json.number("quota", limits.cpu_quota_us).number("period", static_cast<int64_t>(limits.cpu_period_us ? limits.cpu_period_us : 100'000));
+    if (!limits.cpuset_cpus.empty()) json.text("cpus", limits.cpuset_cpus);
+    if (!limits.cpuset_mems.empty()) json.text("mems", limits.cpuset_mems);
+    json.end_object();
+  }
+  if (limits.memory_limit) {
+    json.begin_object("memory").number("limit", limits.memory_limit);
+    if (limits.memory_swap) json.number("swap", limits.memory_swap);
+    json.end_object();
+  }
+  if (limits.pids_limit) json.begin_object("pids").number("limit", limits.pids_limit).end_object();
+  json.end_object();
+}
+
+// How far mounts made in the root travel: as far as the farthest mount asks.
+const char* root_propagation(const ContainerSpec& spec) {
+  const char* wanted = nullptr;
+  for (const auto& mount : spec.mounts) {
+    for (const auto& option : mount.options) {
+      if (option == "rshared" || option == "shared") return "rshared";
+      if (option == "rslave" || option == "slave") wanted = "rslave";
+    }
+  }
+  return wanted;
+}
+
+Status write_seccomp(JsonText& json, const Security& security, const std::vector<std::string>& capabilities) {
+  if (security.privileged || security.seccomp == SeccompKind::kUnconfined) return {};
+  if (security.seccomp == SeccompKind::kRuntimeDefault) {
+    json.raw("seccomp", default_seccomp_json(capabilities));
+    return {};
+  }
+  TRY_ASSIGN(std::string profile, read_file(security.seccomp_file, 4 << 20));
+  json.raw("seccomp", profile);
+  return {};
+}
+
+}  // namespace
+
+const std::vector<std::string>& masked_paths() {
+  static const std::vector<std::string> paths = {
+      "/proc/acpi",  "/proc/asound",      "/proc/interrupts",  "/proc/kcore",      "/proc/keys",
+      "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+      "/sys/devices/virtual/powercap", "/sys/firmware"};
+  return paths;
+}
+
+const std::vector<std::string>& readonly_paths() {
+  static const std::vector<std::string> paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+  return paths;
+}
+
+Result<std::string> oci_config(const ContainerSpec& spec, const OciContext& context, std::vector<std::string>* warnings) {
+  std::vector<std::string> missing;
+  TRY_ASSIGN(auto capabilities, capabilities_of(spec.security, &missing));
+  for (const auto& name : missing) {
+    if (warnings) warnings->push_back(name + " is not given: this process does not have it itself");
+  }
+  JsonText json;
+  json.begin_object().text("ociVersion", "1.0.2");
+  json.begin_object("root").text("path", context.root).boolean("readonly", spec.security.readonly_root).end_object();
+  TRY(write_process(json, spec, context, capabilities, warnings));
+  write_mounts(json, spec, context);
+  json.begin_object("linux").text("cgroupsPath", context.cgroup_path);
+  write_namespaces(json, context);
+  std::vector<Device> devices = spec.devices;
+  if (spec.security.privileged) add_host_devices("/dev", devices);
+  write_devices(json, devices);
+  write_resources(json, spec, devices);
+  if (const char* propagation = root_propagation(spec)) json.text("rootfsPropagation", propagation);
+  if (!spec.security.privileged && !spec.security.unmasked_proc) {
+    json.texts("maskedPaths", masked_paths()).texts("readonlyPaths", readonly_paths());
+  }
+  TRY(write_seccomp(json, spec.security, capabilities));
+  return json.end_object().end_object().take();
+}
+
+}  // namespace reigen::runtime

@@ -1,0 +1,32 @@
+// The OCI runtime configuration (config.json, spec 1.0.2) of a container, as crun reads it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/image_user.h"
+#include "runtime/spec.h"
+
+namespace reigen::runtime {
+
+// What the configuration needs beside the container's own spec.
+struct OciContext {
+  std::string root;         // the mounted root
+  std::string cgroup_path;  // absolute, of the container
+  std::string net_namespace, ipc_namespace, uts_namespace, pid_namespace;  // paths; empty: the host's (net, ipc, uts) or a new one (pid)
+  bool host_pid = false;
+  bool cgroup_v2 = false;
+  std::string shm_path;     // what /dev/shm shows
+  std::string init_path;    // the wrapper, for ContainerSpec::init
+  ResolvedUser user;
+};
+
+// Masked and read-only paths of a container that is not privileged (Docker's lists).
+const std::vector<std::string>& masked_paths();
+const std::vector<std::string>& readonly_paths();
+
+// Appends to `warnings` what this process may not give (capabilities, limits, scores) and therefore left out.
+Result<std::string> oci_config(const ContainerSpec& spec, const OciContext& context, std::vector<std::string>* warnings);
+
+}  // namespace reigen::runtime
