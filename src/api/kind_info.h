@@ -14,6 +14,14 @@ namespace reigen::api {
 
 struct ResourceInfo;
 
+// A column of a server-side table.
+struct Column {
+  std::string_view name;
+  std::string_view type;
+  std::string_view format;
+  bool wide = false;  // only with -o wide (priority 1)
+};
+
 // What every kind of object, list or options is.
 struct KindInfo {
   std::string_view group;        // "" for core
@@ -27,18 +35,11 @@ struct KindInfo {
   const KindInfo* item = nullptr;         // lists: the kind of an element
   const KindInfo* list = nullptr;         // objects: the list's kind
   const ResourceInfo* resource = nullptr;  // the main resource; nullptr for options and lists
+  std::span<const Column> columns;  // of its server-side table; empty: name and age
   bool tree = false;             // objects are documents (custom resources)
 
   bool is_list() const { return list_meta_offset >= 0; }
   bool has_meta() const { return meta_offset >= 0; }
-};
-
-// A column of a server-side table.
-struct Column {
-  std::string_view name;
-  std::string_view type;
-  std::string_view format;
-  bool wide = false;  // only with -o wide (priority 1)
 };
 
 enum Verb : uint16_t {

@@ -19,6 +19,11 @@ struct ObjectMeta;
 struct ListMeta;
 }  // namespace metav1
 
+class Object;
+// Lists: the elements as objects that share the list's memory (no copies).
+size_t item_count(const Object& list);
+Object item_at(const Object& list, size_t index);
+
 class Object {
  public:
   Object() = default;
@@ -83,13 +88,10 @@ class Object {
   bool same(const Object& other) const { return data_ == other.data_; }
 
  private:
+  friend Object item_at(const Object& list, size_t index);
   Object(const KindInfo& kind, std::shared_ptr<void> data) : kind_(&kind), data_(std::move(data)) {}
   const KindInfo* kind_ = nullptr;
   std::shared_ptr<void> data_;
 };
-
-// Lists: the elements as objects that share the list's memory (no copies).
-size_t item_count(const Object& list);
-Object item_at(const Object& list, size_t index);
 
 }  // namespace reigen::api
