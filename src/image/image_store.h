@@ -81,6 +81,7 @@ class ImageStore {
 
   // The layers of an image, lowest first.
   Result<std::vector<LayerInfo>> layers(const std::string& id) const;
+  // Pin the image first, so that nobody removes them meanwhile.
   // Absolute paths in the order of overlayfs' lowerdir: topmost first. An image without layers has one, empty, folder.
   // layer_names() are the same relative to <directory>/layers, for mounts whose option page is too small for long paths.
   Result<std::vector<std::string>> layer_dirs(const std::string& id) const;

@@ -1,0 +1,17 @@
+// Images into one archive that `docker load`, skopeo and we read: an OCI layout with the manifest.json of `docker save`, layers
+// as plain tars, those shared by images once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "image/image_store.h"
+
+namespace reigen::image {
+
+// `names`: as for ImageStore::find; images asked for by id have no name in the archive. Writes to a descriptor, so that
+// it may be a pipe. The same images give the same bytes.
+Status export_images(const ImageStore& store, const std::vector<std::string>& names, int fd, const std::string& label);
+
+}  // namespace reigen::image
