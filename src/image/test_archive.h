@@ -29,6 +29,7 @@ class Tar {
   std::string bytes(const char* filter = "") const {
     struct archive* a = ::archive_write_new();
     ::archive_write_set_format_pax_restricted(a);
+    ::archive_write_set_bytes_in_last_block(a, 1);
     if (*filter) ::archive_write_add_filter_by_name(a, filter);
     std::string out;
     ::archive_write_open(a, &out, nullptr, [](struct archive*, void* self, const void* data, size_t size) -> la_ssize_t {
