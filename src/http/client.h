@@ -66,8 +66,9 @@ class Client {
   void upgrade(ClientRequest request, std::move_only_function<void(Result<StreamResponse>)> done);
   Result<StreamResponse> upgrade(ClientRequest request);
 
+  struct State;  // internal
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 
