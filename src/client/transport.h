@@ -1,8 +1,8 @@
 // Transport: carries one call to the Kubernetes API. Two implementations: apiserver::LocalTransport (in process, as a user, through the
 // whole request chain, objects passed without bytes) and HttpTransport (http_transport.h).
 //
-// Errors: every answer that is not 2xx is an Error whose code() fits the Status's reason (see code_of_reason) and whose detail
-// carries the metav1::Status (api/errors.h). An Error without that detail comes from the connection: kUnavailable (try again),
+// Errors: every answer that is not 2xx is an Error whose code() fits the Status's reason and whose detail carries the
+// Status (api::find_status, api/errors.h). An Error without that detail comes from the connection: kUnavailable (try again),
 // kDeadlineExceeded, kCancelled.
 #pragma once
 
@@ -17,10 +17,6 @@
 #include "api/object.h"
 #include "base/clock.h"
 #include "base/result.h"
-
-namespace reigen::api {
-struct KindInfo;
-}
 
 namespace reigen::client {
 
@@ -117,8 +113,5 @@ class Transport {
   // Returns when the server has accepted the watch (its errors, among them kGone, may come here or to closed()).
   virtual Result<std::unique_ptr<WatchHandle>> watch(Request request, std::shared_ptr<WatchSink> sink) = 0;
 };
-
-// The Code for a Status' reason ("NotFound": kNotFound, "Expired": kGone, ...); falls back on the HTTP status.
-Code code_of_reason(std::string_view reason, int http_status);
 
 }  // namespace reigen::client
