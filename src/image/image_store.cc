@@ -121,7 +121,7 @@ Result<std::vector<LayerInfo>> ImageStore::layers(const std::string& id) const {
   return out;
 }
 
-Result<std::vector<std::string>> ImageStore::layer_names(const std::string& id) const {
+Result<std::vector<std::string>> ImageStore::layer_dirs(const std::string& id) const {
   TRY_ASSIGN(auto wanted, config(id));
   std::vector<std::string> out;
   std::string chain;
@@ -129,15 +129,9 @@ Result<std::vector<std::string>> ImageStore::layer_names(const std::string& id) 
     chain = chain_id(chain, diff);
     if (!path_exists(state_->layer_path(chain) + "/meta"))
       return fail(Code::kDataLoss, "image " + id + " lacks its layer " + diff + " in " + state_->directory);
-    out.insert(out.begin(), layer_folder(chain) + "/diff");
+    out.push_back(state_->layer_path(chain) + "/diff");
   }
-  if (out.empty()) out.push_back("empty/diff");
-  return out;
-}
-
-Result<std::vector<std::string>> ImageStore::layer_dirs(const std::string& id) const {
-  TRY_ASSIGN(auto out, layer_names(id));
-  for (auto& name : out) name = state_->path("layers/" + name);
+  if (out.empty()) out.push_back(state_->path("layers/empty/diff"));
   return out;
 }
 

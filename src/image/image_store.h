@@ -82,10 +82,8 @@ class ImageStore {
   // The layers of an image, lowest first.
   Result<std::vector<LayerInfo>> layers(const std::string& id) const;
   // Pin the image first, so that nobody removes them meanwhile.
-  // Absolute paths in the order of overlayfs' lowerdir: topmost first. An image without layers has one, empty, folder.
-  // layer_names() are the same relative to <directory>/layers, for mounts whose option page is too small for long paths.
+  // Absolute paths, lowest first, as runtime::Root takes them. An image without layers has one, empty, folder.
   Result<std::vector<std::string>> layer_dirs(const std::string& id) const;
-  Result<std::vector<std::string>> layer_names(const std::string& id) const;
 
   // While an owner ("container-<id>", at most 200 bytes of [a-zA-Z0-9_.-]) pins an image, its layers stay, also when its names
   // go, and over restarts. Pinning again replaces. Unpinning what is not pinned is fine.

@@ -54,7 +54,7 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(record);
     auto dirs = store_->layer_dirs(record->id);
     EXPECT_TRUE(dirs);
-    return dirs->front() + "/" + file;
+    return dirs->back() + "/" + file;
   }
 
   std::string root_;
