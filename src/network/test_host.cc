@@ -48,7 +48,7 @@ s = socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind((address, port))
 if not udp: s.listen(64)
-print("ready", flush=True)
+print("r", end="", flush=True)
 while True:
     if udp:
         data, peer = s.recvfrom(1500)
@@ -107,7 +107,8 @@ TestServer::TestServer(const std::string& netns_path, const std::string& name, i
   }
   close(pipe_fds[1]);
   char ready[8];
-  (void)!read(pipe_fds[0], ready, sizeof ready);
+  ssize_t count = read(pipe_fds[0], ready, sizeof ready);
+  if (count <= 0) fprintf(stderr, "server %s: not ready: %zd %m\n", name.c_str(), count);
   close(pipe_fds[0]);
 }
 
