@@ -61,7 +61,7 @@ bool single_covered(const std::vector<const PolicyRule*>& owned, const AccessReq
 
 bool rule_allows(const PolicyRule& rule, const AccessRequest& request) {
   if (!has(rule.verbs, request.verb)) return false;
-  if (!request.resource_request) return url_matches(rule.non_resource_ur_ls, request.path);
+  if (!request.resource_request) return url_matches(rule.non_resource_urls, request.path);
   if (!has(rule.api_groups, request.group)) return false;
   if (!resource_matches(rule, request.resource, request.subresource)) return false;
   if (rule.resource_names.empty()) return true;
@@ -70,7 +70,7 @@ bool rule_allows(const PolicyRule& rule, const AccessRequest& request) {
 
 bool rules_cover(const std::vector<const PolicyRule*>& owned, const PolicyRule& wanted) {
   for (const auto& verb : wanted.verbs) {
-    for (const auto& url : wanted.non_resource_ur_ls) {
+    for (const auto& url : wanted.non_resource_urls) {
       AccessRequest single;
       single.verb = verb;
       single.path = url;
@@ -203,7 +203,7 @@ Verdict RbacAuthorizer::authorize(const AccessRequest& request) {
 void RbacAuthorizer::add_rules(const User& user, std::string_view namespace_, RuleList& rules) {
   visit_rules(user, namespace_, [&](const PolicyRule& rule, const std::string&) {
     if (!rule.resources.empty()) rules.resource_rules.push_back({rule.verbs, rule.api_groups, rule.resources, rule.resource_names});
-    if (!rule.non_resource_ur_ls.empty()) rules.non_resource_rules.push_back({rule.verbs, rule.non_resource_ur_ls});
+    if (!rule.non_resource_urls.empty()) rules.non_resource_rules.push_back({rule.verbs, rule.non_resource_urls});
     return true;
   }, &rules.error);
 }

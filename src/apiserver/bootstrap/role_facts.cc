@@ -1,7 +1,11 @@
-# Kubernetes' default roles and bindings (RBAC bootstrap policy of v1.32). A role: its name and labels, then a line a rule:
-#   VERBS of GROUPS on RESOURCES [named NAMES]   or   VERBS url PATHS   or   aggregate LABEL=VALUE
-# A binding: its name, the role, then a line a subject: KIND [NAMESPACE/]NAME.
-clusterrole admin
+// Kubernetes' default roles and bindings (RBAC bootstrap policy of v1.32). A role: its name and labels, then a line a rule:
+//   VERBS of GROUPS on RESOURCES [named NAMES]   or   VERBS url PATHS   or   aggregate LABEL=VALUE
+// A binding: its name, the kind and name of the role, then a line a subject: KIND [NAMESPACE/]NAME.
+#include "apiserver/bootstrap/facts.h"
+
+namespace reigen::apiserver {
+
+const char kRoleFacts[] = R"facts(clusterrole admin
   aggregate rbac.authorization.k8s.io/aggregate-to-admin=true
 clusterrole cluster-admin
   * of * on *
@@ -473,3 +477,6 @@ rolebinding kube-system/system:controller:cloud-provider Role system:controller:
   ServiceAccount kube-system/cloud-provider
 rolebinding kube-system/system:controller:token-cleaner Role system:controller:token-cleaner
   ServiceAccount kube-system/token-cleaner
+)facts";
+
+}  // namespace reigen::apiserver
