@@ -1,0 +1,123 @@
+#include "cli/server_options.h"
+
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <yaml-cpp/yaml.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+
+#include "base/files.h"
+
+namespace reigen::cli {
+namespace {
+
+std::string variable_of(std::string flag) {
+  for (auto& c : flag) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return "REIGEN_" + flag;
+}
+
+struct Range {
+  uint32_t first = 0;
+  int bits = 0;
+};
+
+Result<Range> parse_range(std::string_view flag, const std::string& text, int min_bits, int max_bits) {
+  auto slash = text.find('/');
+  in_addr address{};
+  Range range;
+  if (slash == std::string::npos || ::inet_pton(AF_INET, text.substr(0, slash).c_str(), &address) != 1 ||
+      std::from_chars(text.data() + slash + 1, text.data() + text.size(), range.bits).ptr != text.data() + text.size()) {
+    return fail(Code::kInvalidArgument, fmt::format("--{}: \"{}\" is no IPv4 range such as 10.42.0.0/16", flag, text));
+  }
+  if (range.bits < min_bits || range.bits > max_bits) {
+    return fail(Code::kInvalidArgument, fmt::format("--{}: {} must have a prefix of {} to {} bits", flag, text, min_bits, max_bits));
+  }
+  range.first = ntohl(address.s_addr);
+  if (range.first & (~0u >> range.bits)) return fail(Code::kInvalidArgument, fmt::format("--{}: {} has bits set beyond its prefix", flag, text));
+  return range;
+}
+
+bool overlap(const Range& a, const Range& b) {
+  int bits = std::min(a.bits, b.bits);
+  return (a.first >> (32 - bits)) == (b.first >> (32 - bits));
+}
+
+Status set_from_config(CLI::App& command, const std::string& path, const YAML::Node& key, const YAML::Node& value) {
+  std::string name = key.as<std::string>("");
+  auto where = fmt::format("{}:{}: {}", path, key.Mark().line + 1, name);
+  auto* option = command.get_option_no_throw("--" + name);
+  if (!option || name == "config" || name == "help") return fail(Code::kInvalidArgument, where + ": no such setting");
+  if (!value.IsScalar()) return fail(Code::kInvalidArgument, where + ": expected a single value");
+  if (option->count() > 0) return {};
+  try {
+    option->add_result(value.Scalar());
+    option->run_callback();
+  } catch (const CLI::Error& error) {
+    return fail(Code::kInvalidArgument, fmt::format("{}: {}", where, error.what()));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_server_flags(CLI::App& command, ServerOptions& options) {
+  auto add = [&](const std::string& name, auto& target, const std::string& text) {
+    return command.add_option("--" + name, target, text)->envname(variable_of(name))->capture_default_str();
+  };
+  auto flag = [&](const std::string& name, bool& target, const std::string& text) { command.add_flag("--" + name, target, text)->envname(variable_of(name)); };
+  add("data-dir", options.data_dir, "Where everything is kept");
+  add("bind-address", options.bind_address, "Address to listen on");
+  add("https-port", options.https_port, "Port of the API (0 takes a free one)")->check(CLI::Range(0, 65535));
+  add("write-kubeconfig", options.write_kubeconfig, "Where to write the administrator's kubeconfig (default DATA_DIR/kubeconfig)");
+  flag("merge-kubeconfig", options.merge_kubeconfig, "Also add it to ~/.kube/config");
+  add("node-name", options.node_name, "Name of this node (default the host's name)");
+  flag("disable-agent", options.disable_agent, "Only the control plane: no node here, and no root needed");
+  add("cluster-cidr", options.cluster_cidr, "Addresses of pods");
+  add("service-cidr", options.service_cidr, "Addresses of services");
+  add("cluster-dns", options.cluster_dns, "Address of the cluster's name server");
+  add("token-auth-file", options.token_auth_file, "CSV file of bearer tokens: token,user,uid,\"group1,group2\"");
+  add("basic-auth-file", options.basic_auth_file, "CSV file of passwords: password,user,uid,\"group1,group2\"");
+  flag("seccomp-default", options.seccomp_default, "Give pods that say nothing the RuntimeDefault seccomp profile");
+  add("log-level", options.log_level, "Least level to log")->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  add("config", options.config, "YAML file with the flags' names as keys");
+  command.footer(
+      "Every flag can also stand in the config file (data-dir: /srv/reigen) or in a variable (REIGEN_DATA_DIR=/srv/reigen).\n\n"
+      "Examples:\n"
+      "  reigen server\n"
+      "  reigen server --data-dir /srv/second --https-port 7443 --cluster-cidr 10.52.0.0/16 --service-cidr 10.53.0.0/16 --cluster-dns 10.53.0.10\n"
+      "  reigen server --disable-agent --data-dir ~/control-plane");
+}
+
+Status apply_config_file(CLI::App& command, const std::string& path) {
+  TRY_ASSIGN(std::string text, read_file(path, 1 << 20));
+  try {
+    auto root = YAML::Load(text);
+    if (root.IsNull()) return {};
+    if (!root.IsMap()) return fail(Code::kInvalidArgument, path + ": expected settings as `name: value` lines");
+    for (const auto& entry : root) TRY(set_from_config(command, path, entry.first, entry.second));
+  } catch (const YAML::Exception& error) {
+    return fail(Code::kInvalidArgument, fmt::format("{}:{}: {}", path, error.mark.line + 1, error.msg));
+  }
+  return {};
+}
+
+Status check_server_options(const ServerOptions& options) {
+  in_addr v4{};
+  in6_addr v6{};
+  if (::inet_pton(AF_INET, options.bind_address.c_str(), &v4) != 1 && ::inet_pton(AF_INET6, options.bind_address.c_str(), &v6) != 1) {
+    return fail(Code::kInvalidArgument, fmt::format("--bind-address: \"{}\" is no IP address", options.bind_address));
+  }
+  TRY_ASSIGN(Range pods, parse_range("cluster-cidr", options.cluster_cidr, 8, 24));
+  TRY_ASSIGN(Range services, parse_range("service-cidr", options.service_cidr, 8, 28));
+  if (overlap(pods, services)) return fail(Code::kInvalidArgument, fmt::format("--cluster-cidr {} and --service-cidr {} overlap", options.cluster_cidr, options.service_cidr));
+  if (::inet_pton(AF_INET, options.cluster_dns.c_str(), &v4) != 1) return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: \"{}\" is no IPv4 address", options.cluster_dns));
+  uint32_t dns = ntohl(v4.s_addr);
+  if (dns >> (32 - services.bits) != services.first >> (32 - services.bits)) {
+    return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: {} is not in --service-cidr {}", options.cluster_dns, options.service_cidr));
+  }
+  return {};
+}
+
+}  // namespace reigen::cli
