@@ -105,7 +105,7 @@ class ReplicaController final : public Controller, public client::Reconciler {
     observed.generation = owner.metadata.generation;
     observed.deleting = owner.metadata.deletion_timestamp.has_value();
     observed.template_labels = Traits<Kind>::pod_template(owner).metadata.labels;
-    for (const auto& pod : claims.owned) observed.pods.push_back(pod.share<Pod>());
+    for (const api::Object& pod : claims.owned) observed.pods.push_back(pod.share<Pod>());
     const auto& status = owner.status;
     observed.status = {status.replicas, status.fully_labeled_replicas, status.ready_replicas, status.available_replicas, status.observed_generation};
     return observed;
@@ -122,7 +122,7 @@ class ReplicaController final : public Controller, public client::Reconciler {
   Status apply(const std::string& key, const Kind& owner, const api::Object& object, const ReplicaPlan& plan) {
     TRY(create_pods(key, owner, object, plan.create));
     for (const auto& pod : plan.remove) {
-      auto removed = client_.template remove<Pod>(pod->metadata.namespace_, pod->metadata.name, client::DeleteOptions{.uid = pod->metadata.uid});
+      auto removed = client_.remove<Pod>(pod->metadata.namespace_, pod->metadata.name, client::DeleteOptions{.uid = pod->metadata.uid});
       if (!removed && !api::is_not_found(removed.error())) {
         events_.event(object, "Warning", "FailedDelete", "Error deleting: " + removed.error().message());
         return removed;
