@@ -21,8 +21,13 @@ std::string encode_json(const Object& object);
 void append_json(std::string& out, const Object& object);
 // A struct of the type; no kind and apiVersion.
 void append_json(std::string& out, const TypeDesc& type, const void* data);
+struct EncodeOptions {
+  // The objects inside StatefulSet's volumeClaimTemplates and PartialObjectMetadataList carry kind and apiVersion, which a Kubernetes
+  // server adds on the way out.
+  bool element_type_meta = true;
+};
 // A kind's struct, with kind and apiVersion.
-void append_json(std::string& out, const KindInfo& kind, const void* data);
+void append_json(std::string& out, const KindInfo& kind, const void* data, const EncodeOptions& options = {});
 
 // A generated struct: with kind and apiVersion where it is a kind's.
 template <class T>

@@ -159,6 +159,7 @@ class Type:
 
     def __init__(self, model, group, text):
         self.operators, base = re.match(r"^((?:\*|\[\]|map\[string\])*)(.*)$", text).groups()
+        self.written = self.operators
         self.operators = re.findall(r"\*|\[\]|map\[string\]", self.operators)
         self.enum, self.struct, self.wrapped = None, None, False
         self.go = base
@@ -210,7 +211,7 @@ class Type:
         return self.struct if self.struct and not self.operators else None
 
     def go_text(self):
-        return "".join(o for o in self.operators) + self.go
+        return self.written + self.go
 
 
 class Model:

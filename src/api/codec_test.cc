@@ -1,0 +1,100 @@
+// Every kind with every field set, JSON to protobuf and back, byte for byte, through both backings.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "api/json.h"
+#include "api/protobuf.h"
+#include "api/scalars.h"
+#include "api/value.h"
+
+namespace reigen::api {
+namespace {
+
+struct Case {
+  std::string group, version, kind, json, protobuf;
+};
+
+std::vector<Case> load() {
+  std::vector<Case> cases;
+  std::ifstream file(REIGEN_SOURCE_DIR "/src/api/testdata/every_kind.txt");
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    Case c;
+    std::istringstream(line) >> c.group >> c.version >> c.kind;
+    if (c.group == "core") c.group = "";
+    std::string encoded;
+    std::getline(file, c.json);
+    std::getline(file, encoded);
+    c.protobuf = base64_decode(encoded).value();
+    cases.push_back(c);
+  }
+  return cases;
+}
+
+// The first difference with what stands around it.
+std::string difference(std::string_view got, std::string_view want) {
+  size_t i = 0;
+  while (i < got.size() && i < want.size() && got[i] == want[i]) i++;
+  if (i == got.size() && i == want.size()) return "";
+  size_t from = i < 80 ? 0 : i - 80;
+  return "at " + std::to_string(i) + "\n  got  ..." + std::string(got.substr(from, 160)) + "\n  want ..." + std::string(want.substr(from, 160));
+}
+
+class EveryKind : public testing::TestWithParam<Case> {};
+
+TEST_P(EveryKind, ConvertsBothWays) {
+  const Case& c = GetParam();
+  const KindInfo* kind = find_kind(c.group, c.version, c.kind);
+  ASSERT_NE(kind, nullptr);
+  DecodeNotes notes;
+  auto object = decode_json(c.json, *kind, &notes);
+  ASSERT_TRUE(object.has_value()) << object.error().message();
+  EXPECT_TRUE(notes.strict.empty()) << notes.strict[0];
+  std::string json;
+  append_json(json, *kind, object->data(), {.element_type_meta = false});
+  EXPECT_EQ(difference(json, c.json), "");
+  auto encoded = encode_protobuf(*object);
+  ASSERT_TRUE(encoded.has_value()) << encoded.error().message();
+  EXPECT_EQ(difference(*encoded, c.protobuf), "");
+  auto decoded = decode_protobuf(c.protobuf, *kind);
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message();
+  json.clear();
+  append_json(json, *kind, decoded->data(), {.element_type_meta = false});
+  EXPECT_EQ(difference(json, c.json), "");
+}
+
+TEST_P(EveryKind, ConvertsAsDocument) {
+  const Case& c = GetParam();
+  const KindInfo* kind = find_kind(c.group, c.version, c.kind);
+  ASSERT_NE(kind, nullptr);
+  DecodeNotes notes;
+  auto document = decode_json_document(c.json, *kind->type, &notes);
+  ASSERT_TRUE(document.has_value()) << document.error().message();
+  EXPECT_TRUE(notes.strict.empty()) << notes.strict[0];
+  std::string protobuf;
+  append_protobuf(protobuf, *kind, *document);
+  EXPECT_EQ(difference(protobuf, c.protobuf), "");
+  auto back = decode_protobuf_document(open_envelope(c.protobuf)->raw, *kind->type);
+  ASSERT_TRUE(back.has_value()) << back.error().message();
+  std::string want, json;
+  append_json(want, *kind->type, *document);
+  append_json(json, *kind->type, *back);
+  EXPECT_EQ(difference(json, want), "");
+  Object object = decode_json(c.json, *kind).value();
+  std::string typed;
+  append_json(typed, *kind->type, object.data());
+  EXPECT_EQ(difference(json, typed), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryKind, testing::ValuesIn(load()), [](const auto& info) {
+  std::string name = info.param.group + "_" + info.param.version + "_" + info.param.kind;
+  for (char& ch : name)
+    if (!isalnum(static_cast<unsigned char>(ch))) ch = '_';
+  return name;
+});
+
+}  // namespace
+}  // namespace reigen::api
