@@ -154,6 +154,10 @@ const std::shared_ptr<IoLoop>& client_loop() {
   return *loop;
 }
 
+void after_on_loop(Duration delay, Fn fn) {
+  client_loop()->post(Fn([delay, fn = std::move(fn)]() mutable { client_loop()->after(delay, std::move(fn)); }));
+}
+
 Result<Url> parse_url(const std::string& text) {
   Url out;
   std::string_view rest = text;

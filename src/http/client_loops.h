@@ -13,6 +13,9 @@ namespace reigen::http {
 // Made at first use, live for ever: clients may be destroyed by statics.
 const std::shared_ptr<IoLoop>& client_loop();
 
+// Runs fn on that loop after a while. Any thread.
+void after_on_loop(Duration delay, Fn fn);
+
 struct Url {
   std::string scheme;  // http, https, unix
   std::string host;    // without brackets; the path of unix
