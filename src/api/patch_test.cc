@@ -102,7 +102,7 @@ TEST(StrategicPatch, MergesListsByTheirKey) {
             R"({"items":[{"image":"1","name":"a"},{"image":"2","name":"b"},{"image":"3","name":"c"}]})");
   EXPECT_EQ(strategic(R"({"items":[{"name":"a","env":[{"name":"A"},{"name":"B"}]},{"name":"c"}]})",
                       R"({"items":[{"name":"c","$patch":"delete"},{"name":"a","env":[{"name":"A","$patch":"delete"},{"name":"D"}]}]})"),
-            R"({"items":[{"env":[{"name":"B"},{"name":"D"}],"name":"a"}]})");
+            R"({"items":[{"env":[{"name":"D"},{"name":"B"}],"name":"a"}]})");
   EXPECT_EQ(strategic(R"({"items":[{"name":"a"},{"name":"b"}]})", R"({"items":[{"$patch":"replace"},{"name":"z"}]})"), R"({"items":[{"name":"z"}]})");
   EXPECT_EQ(strategic(R"({"atomic":[{"name":"a"}]})", R"({"atomic":[{"name":"b"}]})"), R"({"atomic":[{"name":"b"}]})");
 }
