@@ -383,7 +383,7 @@ def emit_tables(model, struct, out, shared):
     def names_of(field):
         names = {}
         if field.flags.get("listMapKeys"):
-            names["keys"] = shared_span(shared, field.flags["listMapKeys"].split(","), out)
+            names["keys"] = shared_span(shared, field.flags["listMapKeys"].split("|"), out)
         if field.parsed.enum:
             owner, enum = field.parsed.enum
             names["enum"] = shared_span(shared, owner.enums[enum], out)
