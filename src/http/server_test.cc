@@ -43,7 +43,7 @@ class ServerTest : public ::testing::Test {
 };
 
 TEST_F(ServerTest, AnswersBothProtocolsWithAndWithoutTls) {
-  for (const char* version : {"--http1.1"}) {
+  for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
     EXPECT_EQ(curl(std::string(version) + " -d hello", "/echo"), "POST hello") << version;
     EXPECT_EQ(curl(version, "/stream"), "part0\npart1\npart2\n") << version;
     EXPECT_EQ(curl(version, "/big").size(), 1'000'000u) << version;
@@ -51,15 +51,18 @@ TEST_F(ServerTest, AnswersBothProtocolsWithAndWithoutTls) {
     EXPECT_EQ(curl(std::string(version) + " -o /dev/null -w '%{http_code}'", "/dropped"), "500") << version;
   }
   EXPECT_EQ(curl("--http1.1", "/who", true), "nobody 11 ");
+  EXPECT_EQ(curl("--http2", "/who", true), "nobody 20 ");
+  EXPECT_EQ(curl("--http2", "/big", true).size(), 1'000'000u);
 }
 
 TEST_F(ServerTest, KnowsVerifiedClientCertificates) {
   std::string identity = "--cert " + folder.path + "/client.crt --key " + folder.path + "/client.key ";
   EXPECT_EQ(curl(identity + "--http1.1", "/who", true), "alice/ops 11 ");
+  EXPECT_EQ(curl(identity + "--http2", "/who", true), "alice/ops 20 ");
 }
 
 TEST_F(ServerTest, BoundsBodies) {
-  for (const char* version : {"--http1.1"}) {
+  for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
     std::string status = " -o /dev/null -w '%{http_code}' ";
     EXPECT_EQ(curl(version + status + "-d @/dev/null", "/echo"), "200") << version;
     EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 10 " + std::string(version) + status + "--data-binary @- http://127.0.0.1:" +
@@ -70,7 +73,7 @@ TEST_F(ServerTest, BoundsBodies) {
 }
 
 TEST_F(ServerTest, HeadHasNoBodyAndLargeAnswersAreCompressedWhenAsked) {
-  for (const char* version : {"--http1.1"}) {
+  for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
     std::string head = curl(std::string(version) + " -I", "/big");
     EXPECT_NE(head.find("ength: 1000000"), std::string::npos) << head;
     EXPECT_EQ(curl(std::string(version) + " --compressed -w '%{size_download}'", "/big").substr(1'000'000).size(), 4u) << version;

@@ -33,7 +33,7 @@ inline const Pki& pki() {
   return shared;
 }
 
-inline std::shared_ptr<ServerTls> server_tls(bool http2 = false) {
+inline std::shared_ptr<ServerTls> server_tls(bool http2 = true) {
   return ServerTls::create({.identity = pki().server, .client_ca_pem = pki().ca.certificate_pem, .http2 = http2}).value();
 }
 

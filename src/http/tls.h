@@ -20,7 +20,7 @@ class ServerTls {
   struct Options {
     KeyPair identity;
     std::string client_ca_pem;  // a client certificate is asked for and verified against it; empty asks for none
-    bool http2 = false;         // offer h2 by ALPN
+    bool http2 = true;          // offer h2 by ALPN
   };
   static Result<std::shared_ptr<ServerTls>> create(const Options& options);
   ~ServerTls();
