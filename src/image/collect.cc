@@ -7,6 +7,7 @@
 #include "image/image_store.h"
 #include "image/manifest.h"
 #include "image/store_state.h"
+#include "linux/mount.h"
 
 namespace reigen::image {
 namespace {
@@ -66,6 +67,9 @@ Status ImageStore::collect() {
       start = end + 1;
     }
   }
+  // A build that was killed leaves its mounts.
+  TRY_ASSIGN(auto mounts, linux::mounts_below(state_->path("tmp")));
+  for (const auto& mount : mounts) TRY(linux::unmount(mount));
   TRY_ASSIGN(auto leftovers, list_directory(state_->path("tmp")));
   for (const auto& name : leftovers) TRY(remove_tree(state_->path("tmp/" + name)));
   TRY(move_out(*state_, "layers", roots.folders));

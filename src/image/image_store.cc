@@ -135,6 +135,9 @@ Result<std::vector<std::string>> ImageStore::layer_dirs(const std::string& id) c
   return out;
 }
 
+std::string ImageStore::layer_path(const std::string& chain) const { return state_->layer_path(chain) + "/diff"; }
+std::string ImageStore::cache_path(const std::string& key) const { return state_->path("cache/" + key); }
+
 Status ImageStore::pin(const std::string& owner, const std::string& id) {
   TRY(check_owner(owner));
   TRY_ASSIGN(auto lock, StoreLock::take(state_->path("lock"), StoreLock::Mode::kExclusive));

@@ -85,6 +85,10 @@ class ImageStore {
   // Absolute paths, lowest first, as runtime::Root takes them. An image without layers has one, empty, folder.
   Result<std::vector<std::string>> layer_dirs(const std::string& id) const;
 
+  // Of one layer, by chain id; and of a build's cache entry, which names layers to keep, a chain id a line.
+  std::string layer_path(const std::string& chain) const;
+  std::string cache_path(const std::string& key) const;
+
   // While an owner ("container-<id>", at most 200 bytes of [a-zA-Z0-9_.-]) pins an image, its layers stay, also when its names
   // go, and over restarts. Pinning again replaces. Unpinning what is not pinned is fine.
   Status pin(const std::string& owner, const std::string& id);

@@ -1,0 +1,37 @@
+#include "build/build_progress.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace reigen::build {
+
+BuildProgress::BuildProgress(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
+
+void BuildProgress::show(const BuildEvent& event) {
+  using Kind = BuildEvent::Kind;
+  if (event.kind == Kind::kWarning) fmt::print(stderr, "warning: {}\n", event.text);
+  if (quiet_) return;
+  const char* bold = terminal_ ? "\x1b[1m" : "";
+  const char* plain = terminal_ ? "\x1b[0m" : "";
+  switch (event.kind) {
+    case Kind::kStep:
+      started_ = system_clock().now();
+      cached_ = false;
+      fmt::print(stderr, "{}[{}/{}]{} {}\n", bold, event.step, event.total, plain, event.text);
+      break;
+    case Kind::kCached: cached_ = true; break;
+    case Kind::kOutput:
+    case Kind::kErrorOutput: std::fwrite(event.text.data(), 1, event.text.size(), stderr); break;
+    case Kind::kDone: {
+      double seconds = std::chrono::duration<double>(system_clock().now() - started_).count();
+      if (cached_) fmt::print(stderr, "      cached\n");
+      else if (seconds >= 0.05) fmt::print(stderr, "      {:.1f} s\n", seconds);
+      break;
+    }
+    case Kind::kWarning: break;
+  }
+}
+
+}  // namespace reigen::build
