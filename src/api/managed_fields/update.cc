@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "api/managed_fields/creation.h"
 #include "api/managed_fields/tracking.h"
 #include "api/metav1.h"
 
@@ -34,6 +35,24 @@ FieldSet sum(FieldSet a, FieldSet b) {
   if (a.empty()) return b;
   if (b.empty()) return a;
   return a.united(b);
+}
+
+// Nobody owned anything before and there is nothing to compare with.
+void track_creation(const FieldTracking& tracking, Object& object, const Owner& self) {
+  std::optional<std::string> fields;
+  {
+    Looked after(object);
+    fields = created_fields(after.view(), after.schema(), tracking.reset);
+  }
+  if (!fields || fields->empty()) return;
+  auto& entry = object.mut_meta().managed_fields.emplace_back();
+  entry.manager = self.manager;
+  entry.operation = "Update";
+  entry.api_version = self.api_version;
+  entry.time = tracking.now;
+  entry.fields_type = "FieldsV1";
+  entry.fields_v1.emplace(std::move(*fields));
+  entry.subresource = self.subresource;
 }
 
 }  // namespace
@@ -119,14 +138,15 @@ void track_update(const FieldTracking& tracking, const Object* live, Object& obj
   if (!object.meta().managed_fields.empty()) object.mut_meta().managed_fields.clear();
   // An object nobody tracks so far stays so until the first apply.
   if (owners.empty() && live && !live->meta().uid.empty()) return;
+  Owner self{std::string(manager.empty() ? "unknown" : manager), false, std::string(tracking.kind->api_version),
+             std::string(tracking.subresource), tracking.now, {}};
+  if (!live && owners.empty() && !object.is_tree()) return track_creation(tracking, object, self);
   Object fresh;
   if (!live) fresh = Object::make(object.kind());
   Looked before(live ? *live : fresh), after(object);
   Comparison own = compare(before.view(), after.view(), after.schema());
   if (own.failed) return;
   VersionedComparison comparison(tracking, std::move(own), [&] { return before.document(); }, [&] { return after.document(); });
-  Owner self{std::string(manager.empty() ? "unknown" : manager), false, std::string(tracking.kind->api_version),
-             std::string(tracking.subresource), tracking.now, {}};
   // Nobody is exempt: what the manager owned and changed comes back to it below.
   settle(owners, Owner{}, comparison, true);
   FieldSet changed = sum(comparison.own().modified, comparison.own().added);
