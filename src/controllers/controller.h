@@ -37,5 +37,7 @@ class Controller {
 std::unique_ptr<Controller> make_replicaset_controller(Context& context);
 std::unique_ptr<Controller> make_replication_controller(Context& context);
 std::unique_ptr<Controller> make_deployment_controller(Context& context);
+std::unique_ptr<Controller> make_endpoints_controller(Context& context);
+std::unique_ptr<Controller> make_endpointslice_controller(Context& context);
 
 }  // namespace reigen::controllers

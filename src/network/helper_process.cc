@@ -18,7 +18,7 @@ std::string record_path(const std::string& run_directory) { return run_directory
 }  // namespace
 
 Status write_helper_record(const std::string& run_directory, const HelperRecord& record) {
-  return write_file(record_path(run_directory), fmt::format("{} {}\n", record.pid, record.start_time), 0644);
+  return write_file(record_path(run_directory), fmt::format("{} {} {}\n", record.pid, record.start_time, record.version), 0644);
 }
 
 std::optional<HelperRecord> living_helper(const std::string& run_directory) {
@@ -26,7 +26,7 @@ std::optional<HelperRecord> living_helper(const std::string& run_directory) {
   if (!text) return std::nullopt;
   HelperRecord record;
   unsigned long long start = 0;
-  if (std::sscanf(text->c_str(), "%d %llu", &record.pid, &start) != 2 || record.pid <= 1) return std::nullopt;
+  if (std::sscanf(text->c_str(), "%d %llu %d", &record.pid, &start, &record.version) != 3 || record.pid <= 1) return std::nullopt;
   record.start_time = start;
   auto now = process_start_time(record.pid);
   if (!now || *now != record.start_time) return std::nullopt;

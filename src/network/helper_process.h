@@ -9,10 +9,11 @@
 
 namespace reigen::network {
 
-// <run directory>/helper.pid: "pid start-time". A pid alone may have been given to another process.
+// <run directory>/helper.pid: "pid start-time version", written once it listens. A pid alone may have been given to another process.
 struct HelperRecord {
   int pid = 0;
   uint64_t start_time = 0;
+  int version = 0;
 };
 
 Status write_helper_record(const std::string& run_directory, const HelperRecord& record);

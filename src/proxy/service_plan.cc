@@ -55,9 +55,8 @@ struct Planner {
     std::string key = frontend(address, port.protocol, port.port);
     const auto& chosen = port.internal_local ? local : all;
     if (!chosen.empty()) add_frontend(port, key, false, chosen);
-    // Others of the service CIDR are refused as a whole; here someone else could answer, so the packet is only dropped.
+    // Without any endpoint it is refused with all that is left of the service CIDR. Here someone else could answer: only dropped.
     else if (!all.empty()) out.push_back({ProxySet::kServices, key, {}, {}});
-    else add_set(ProxySet::kNone, key);
   }
 
   void add_external(const ServicePort& port, const std::string& key, bool node_port, const std::vector<Endpoint>& all, const std::vector<Endpoint>& local) {
