@@ -39,5 +39,15 @@ std::unique_ptr<Controller> make_replication_controller(Context& context);
 std::unique_ptr<Controller> make_deployment_controller(Context& context);
 std::unique_ptr<Controller> make_endpoints_controller(Context& context);
 std::unique_ptr<Controller> make_endpointslice_controller(Context& context);
+std::unique_ptr<Controller> make_namespace_controller(Context& context);
+std::unique_ptr<Controller> make_serviceaccount_controller(Context& context);
+std::unique_ptr<Controller> make_root_ca_controller(Context& context);
+std::unique_ptr<Controller> make_clusterrole_aggregation_controller(Context& context);
+std::unique_ptr<Controller> make_podgc_controller(Context& context);
+std::unique_ptr<Controller> make_nodelifecycle_controller(Context& context);
+std::unique_ptr<Controller> make_garbage_collector(Context& context);
+
+// One of each, in the order in which they are started.
+std::vector<std::unique_ptr<Controller>> make_all_controllers(Context& context);
 
 }  // namespace reigen::controllers
