@@ -64,7 +64,6 @@ class StoreImageService final : public ImageService {
     }
     if (info.ref == record.id && !record.repo_digests.empty()) info.ref = record.repo_digests.front();
     TRY_ASSIGN(info.layers, store_.layer_dirs(record.id));
-    std::reverse(info.layers.begin(), info.layers.end());
     TRY_ASSIGN(auto config, store_.config(record.id));
     info.entrypoint = config.entrypoint;
     info.cmd = config.cmd;
