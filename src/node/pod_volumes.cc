@@ -72,7 +72,9 @@ class Projector {
   Status downward(const std::vector<DownwardAPIVolumeFile>& items) {
     for (const auto& item : items) {
       std::string value;
-      if (item.field_ref) TRY_ASSIGN(value, field_value(context_.pod, item.field_ref->field_path, context_.facts, context_.pod_ips));
+      if (item.field_ref) {
+        TRY_ASSIGN(value, field_value(context_.pod, item.field_ref->field_path, context_.facts, context_.pod_ips));
+      }
       if (item.resource_field_ref) {
         static const Container none;
         TRY_ASSIGN(value, resource_value(context_.pod, none, *item.resource_field_ref, context_.facts));
