@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "client/event_recorder.h"
 #include "network/pod_network.h"
+#include "node/container_spec.h"
 
 namespace reigen::node {
 

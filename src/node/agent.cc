@@ -1,0 +1,369 @@
+#include "node/agent.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include "api/authenticationv1.h"
+#include "api/coordinationv1.h"
+#include "api/json.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "client/event_recorder.h"
+#include "client/informer.h"
+#include "network/pod_network.h"
+#include "node/admission.h"
+#include "node/api_objects.h"
+#include "node/node_status.h"
+#include "node/pod_worker.h"
+
+namespace reigen::node {
+
+using namespace api::corev1;
+
+namespace {
+constexpr auto kRegisterRetry = std::chrono::milliseconds(500);
+constexpr auto kImageCheckPeriod = std::chrono::seconds(60);
+constexpr auto kRefreshPeriod = std::chrono::seconds(30);
+constexpr int kLeaseSeconds = 40;
+}  // namespace
+
+struct Agent::State {
+  State(AgentOptions o, client::Transport& t, runtime::Runtime& r, ImageService& i, network::PodNetwork& n, Executor& e)
+      : options(std::move(o)), transport(t), client(t, "kubelet"), runtime(r), images(i), network(n), executor(e), strand(e), lease_strand(e),
+        host(read_host_facts(options)), events(t, e, {"kubelet", options.node_name}), objects(t, e, options.hollow),
+        pods(t, e, {.field_selector = "spec.nodeName=" + options.node_name}),
+        context{options, client, runtime, images, network, executor, events, objects, facts(), dns(), nullptr, nullptr, tasks} {
+    context.admit = [this](const Pod& pod) { return admit(pod); };
+    context.finished = [this](const std::string& uid) { forget(uid); };
+  }
+
+  AgentOptions options;
+  client::Transport& transport;
+  client::Client client;
+  runtime::Runtime& runtime;
+  ImageService& images;
+  network::PodNetwork& network;
+  Executor& executor;
+  Strand strand, lease_strand;
+  HostFacts host;
+  client::EventRecorder events;
+  ApiObjects objects;
+  client::Informer<Pod> pods;
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<PodWorker>> workers;  // by uid
+  std::map<std::string, std::string> uid_of_container;
+  bool registered = false, stopped = false;
+  Node node;              // of the strand
+  TimePoint status_sent{};
+  TaskGroup tasks;
+  NodeContext context;
+
+  NodeFacts facts() const { return {options.node_name, options.addresses, host.cpus * 1000, host.memory}; }
+  DnsSettings dns() const { return {options.cluster_dns, options.cluster_domain, options.hollow ? "" : read_host_resolv_conf()}; }
+
+  void post(std::function<void()> fn) { strand.post(tasks.wrap([fn = std::move(fn)] { fn(); })); }
+  void after(Duration delay, std::function<void()> fn) { strand.after(delay, tasks.wrap([fn = std::move(fn)] { fn(); })); }
+
+  std::shared_ptr<PodWorker> worker(const std::string& uid) {
+    std::lock_guard lock(mutex);
+    auto it = workers.find(uid);
+    return it == workers.end() ? nullptr : it->second;
+  }
+
+  std::optional<Rejection> admit(const Pod& pod) {
+    std::vector<Pod> others;
+    {
+      std::lock_guard lock(mutex);
+      for (const auto& [uid, other] : workers) {
+        if (uid != pod.metadata.uid) others.push_back(other->pod());
+      }
+    }
+    // A node that binds thousands of pods at once must not compare each with all: only what the checks need is looked at.
+    return admit_pod(pod, others, node, options.max_pods);
+  }
+
+  void forget(const std::string& uid) {
+    std::shared_ptr<PodWorker> gone;
+    std::lock_guard lock(mutex);
+    auto it = workers.find(uid);
+    if (it == workers.end()) return;
+    gone = it->second;
+    workers.erase(it);
+    // Not from the worker's own task: its last reference may be the one that runs now.
+    executor.post([gone] {});
+  }
+
+  void register_node() {
+    Node wanted = make_node(options, host, runtime);
+    update_node_status(wanted, options, host, runtime, images.list(), api::Time(executor.clock().wall()));
+    auto made = client.create(wanted);
+    if (!made && made.error().code() == Code::kAlreadyExists) {
+      auto there = client.get<Node>("", options.node_name);
+      if (there) {
+        node = **there;
+        for (const auto& [name, value] : wanted.metadata.labels) node.metadata.labels[name] = value;
+        if (node.spec.pod_cidrs.empty()) {
+          node.spec.pod_cidr = wanted.spec.pod_cidr;
+          node.spec.pod_cidrs = wanted.spec.pod_cidrs;
+        }
+        bool same = node.metadata.labels == (*there)->metadata.labels && node.spec == (*there)->spec;
+        if (!same) {
+          if (auto updated = client.update(node)) node = **updated;
+        }
+        return registration_done(send_status(true));
+      }
+    }
+    if (made) node = **made;
+    registration_done(made ? send_status(true) : Status(fail(made.error())));
+  }
+
+  void registration_done(Status done) {
+    if (!done) {
+      LOG(kWarning, "node", "register node {}: {}", options.node_name, done.error().message());
+      after(kRegisterRetry, [this] { register_node(); });
+      return;
+    }
+    {
+      std::lock_guard lock(mutex);
+      registered = true;
+    }
+    LOG(kInfo, "node", "node {} is ready", options.node_name);
+    ObjectReference about;
+    about.kind = "Node";
+    about.name = about.uid = options.node_name;
+    events.event(about, "Normal", "Starting", "Starting kubelet.");
+    renew_lease();
+    after(options.hollow ? options.status_period : Duration(kImageCheckPeriod), [this] { heartbeat(); });
+    start_pods();
+  }
+
+  Status send_status(bool force) {
+    bool changed = update_node_status(node, options, host, runtime, images.list(), api::Time(executor.clock().wall()));
+    TimePoint now = executor.clock().now();
+    if (!force && !changed && now - status_sent < options.status_period) return {};
+    std::string text;
+    api::append_json(text, api::type_of<NodeStatus>(), &node.status);
+    auto sent = client.patch<Node>("", options.node_name, client::PatchType::kMerge, "{\"status\":" + text + "}", "status");
+    if (!sent) return fail(sent.error());
+    node = **sent;
+    status_sent = now;
+    return {};
+  }
+
+  void heartbeat() {
+    if (auto sent = send_status(false); !sent) {
+      LOG(kWarning, "node", "status of node {}: {}", options.node_name, sent.error().message());
+      if (sent.error().code() == Code::kNotFound) return register_again();
+    }
+    after(options.hollow ? options.status_period : Duration(kImageCheckPeriod), [this] { heartbeat(); });
+  }
+
+  void register_again() {
+    Node wanted = make_node(options, host, runtime);
+    if (auto made = client.create(wanted)) node = **made;
+    (void)send_status(true);
+    after(kImageCheckPeriod, [this] { heartbeat(); });
+  }
+
+  void renew_lease() {
+    lease_strand.post(tasks.wrap([this] {
+      api::MicroTime now(executor.clock().wall());
+      std::string patch = fmt::format("{{\"spec\":{{\"renewTime\":\"{}\"}}}}", now.to_string());
+      auto renewed = client.patch<api::coordinationv1::Lease>("kube-node-lease", options.node_name, client::PatchType::kMerge, patch);
+      if (!renewed && renewed.error().code() == Code::kNotFound) create_lease(now);
+      lease_strand.after(options.lease_period, tasks.wrap([this] { renew_lease(); }));
+    }));
+  }
+
+  void create_lease(api::MicroTime now) {
+    api::coordinationv1::Lease lease;
+    lease.metadata.namespace_ = "kube-node-lease";
+    lease.metadata.name = options.node_name;
+    auto& owner = lease.metadata.owner_references.emplace_back();
+    owner.api_version = "v1";
+    owner.kind = "Node";
+    owner.name = options.node_name;
+    owner.uid = node.metadata.uid;
+    lease.spec.holder_identity = options.node_name;
+    lease.spec.lease_duration_seconds = kLeaseSeconds;
+    lease.spec.renew_time = now;
+    (void)client.create(std::move(lease));
+  }
+
+  void start_pods() {
+    runtime.on_exit([this](const std::string& id) {
+      auto status = runtime.container_status(id);
+      if (!status) return;
+      auto label = status->labels.find("pod_uid");
+      if (label == status->labels.end()) return;
+      if (auto found = worker(label->second)) found->container_exited(id);
+    });
+    pods.on_change(
+        [this](const std::shared_ptr<const Pod>& previous, const std::shared_ptr<const Pod>& current) {
+          // Another pod of the same name may have taken the place between two events.
+          if (previous && (!current || previous->metadata.uid != current->metadata.uid)) gone(previous);
+          if (current) changed(current);
+        },
+        tasks.wrap([this] { remove_orphans(); }));
+    objects.start(tasks.wrap([this] { pods.start(); }));
+    if (!options.hollow) after(kRefreshPeriod, [this] { refresh(); });
+  }
+
+  void changed(std::shared_ptr<const Pod> pod) {
+    auto found = worker(pod->metadata.uid);
+    if (!found) {
+      found = std::make_shared<PodWorker>(context, pod);
+      adopt(*found);
+      std::lock_guard lock(mutex);
+      workers[pod->metadata.uid] = found;
+    }
+    found->update(std::move(pod));
+  }
+
+  void adopt(PodWorker& worker) {
+    auto mine = [&](const runtime::Labels& labels) {
+      auto it = labels.find("pod_uid");
+      return it != labels.end() && it->second == worker.uid();
+    };
+    if (options.hollow) return;
+    for (const auto& sandbox : runtime.list_sandboxes()) {
+      if (mine(sandbox.labels)) worker.adopt(sandbox);
+    }
+    for (const auto& container : runtime.list_containers()) {
+      if (mine(container.labels)) worker.adopt(container);
+    }
+  }
+
+  void gone(std::shared_ptr<const Pod> pod) {
+    if (auto found = worker(pod->metadata.uid)) found->removed();
+  }
+
+  // What runs here without a pod in the API: its pod was deleted while we were down.
+  void remove_orphans() {
+    std::set<std::string> known, sandboxes;
+    {
+      std::lock_guard lock(mutex);
+      for (const auto& [uid, worker] : workers) known.insert(uid);
+    }
+    auto orphan = [&](const runtime::Labels& labels) {
+      auto it = labels.find("pod_uid");
+      return it != labels.end() && !known.contains(it->second);
+    };
+    for (const auto& container : runtime.list_containers()) {
+      if (!orphan(container.labels)) continue;
+      LOG(kInfo, "node", "container {} belongs to no pod any more", container.id);
+      (void)runtime.remove_container(container.id);
+      (void)images.unpin("container-" + container.id);
+    }
+    for (const auto& sandbox : runtime.list_sandboxes()) {
+      if (orphan(sandbox.labels)) {
+        (void)network.detach(sandbox.id);
+        (void)runtime.remove_sandbox(sandbox.id);
+      } else {
+        sandboxes.insert(sandbox.id);
+      }
+    }
+    if (options.hollow) return;
+    remove_stale_folders(known);
+  }
+
+  void remove_stale_folders(const std::set<std::string>& known) {
+    for (const auto& uid : list_directory(options.data_dir + "/pods").value_or(std::vector<std::string>())) {
+      if (!known.contains(uid)) (void)remove_pod_dir(options.data_dir + "/pods/" + uid);
+    }
+    for (const auto& name : list_directory(options.data_dir + "/logs").value_or(std::vector<std::string>())) {
+      auto at = name.rfind('_');
+      if (at != std::string::npos && !known.contains(name.substr(at + 1))) (void)remove_tree(options.data_dir + "/logs/" + name);
+    }
+  }
+
+  void refresh() {
+    std::vector<std::shared_ptr<PodWorker>> all;
+    {
+      std::lock_guard lock(mutex);
+      for (const auto& [uid, worker] : workers) all.push_back(worker);
+    }
+    for (const auto& worker : all) worker->refresh();
+    after(kRefreshPeriod, [this] { refresh(); });
+  }
+};
+
+Agent::Agent(AgentOptions options, client::Transport& transport, runtime::Runtime& runtime, ImageService& images, network::PodNetwork& network,
+             Executor& executor, Poller*)
+    : state_(std::make_unique<State>(std::move(options), transport, runtime, images, network, executor)) {}
+
+Agent::~Agent() { stop(); }
+
+void Agent::start() {
+  state_->post([state = state_.get()] { state->register_node(); });
+}
+
+void Agent::stop() {
+  {
+    std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->stopped, true)) return;
+  }
+  state_->runtime.on_exit(nullptr);
+  state_->pods.stop();
+  state_->objects.stop();
+  state_->tasks.stop();
+}
+
+bool Agent::registered() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->registered;
+}
+
+const AgentOptions& Agent::options() const { return state_->options; }
+
+std::shared_ptr<PodWorker> Agent::find_pod(const std::string& namespace_, const std::string& name, const std::string& uid) const {
+  std::lock_guard lock(state_->mutex);
+  for (const auto& [id, worker] : state_->workers) {
+    if (worker->namespace_() == namespace_ && worker->name() == name && (uid.empty() || uid == id)) return worker;
+  }
+  return nullptr;
+}
+
+namespace {
+
+std::string stats_json(const runtime::ContainerStats& stats, const std::string& time, const std::string& start) {
+  return fmt::format(
+      "\"cpu\":{{\"time\":\"{0}\",\"usageNanoCores\":0,\"usageCoreNanoSeconds\":{1}}},"
+      "\"memory\":{{\"time\":\"{0}\",\"usageBytes\":{2},\"workingSetBytes\":{3},\"rssBytes\":{4},\"pageFaults\":{5},\"majorPageFaults\":{6}}},\"startTime\":\"{7}\"",
+      time, stats.cpu_ns, stats.memory_usage, stats.memory_working_set, stats.memory_rss, stats.page_faults, stats.major_page_faults, start);
+}
+
+}  // namespace
+
+std::string Agent::stats_summary() const {
+  std::vector<std::shared_ptr<PodWorker>> all;
+  {
+    std::lock_guard lock(state_->mutex);
+    for (const auto& [uid, worker] : state_->workers) all.push_back(worker);
+  }
+  std::string time = api::Time(state_->executor.clock().wall()).to_string(), pods;
+  runtime::ContainerStats sum;
+  for (const auto& worker : all) {
+    Pod pod = worker->pod();
+    std::string start = pod.status.start_time ? pod.status.start_time->to_string() : time, containers;
+    for (const auto& [name, handle] : worker->containers()) {
+      auto stats = handle.running ? state_->runtime.container_stats(handle.id, false) : Result<runtime::ContainerStats>(fail(Code::kNotFound, ""));
+      if (!stats) continue;
+      containers += fmt::format("{}{{\"name\":\"{}\",{}}}", containers.empty() ? "" : ",", name, stats_json(*stats, time, start));
+    }
+    auto stats = state_->runtime.sandbox_stats(worker->sandbox());
+    if (!stats) continue;
+    sum.cpu_ns += stats->cpu_ns;
+    sum.memory_usage += stats->memory_usage;
+    sum.memory_working_set += stats->memory_working_set;
+    pods += fmt::format("{}{{\"podRef\":{{\"name\":\"{}\",\"namespace\":\"{}\",\"uid\":\"{}\"}},\"containers\":[{}],{}}}", pods.empty() ? "" : ",", pod.metadata.name,
+                        pod.metadata.namespace_, pod.metadata.uid, containers, stats_json(*stats, time, start));
+  }
+  return fmt::format("{{\"node\":{{\"nodeName\":\"{}\",{}}},\"pods\":[{}]}}", state_->options.node_name, stats_json(sum, time, time), pods);
+}
+
+}  // namespace reigen::node
