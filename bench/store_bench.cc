@@ -1,6 +1,7 @@
-// How fast the embedded store commits, reads and lists. Prints one line a measure. Usage: store_bench [folder]
+// How fast the embedded store commits, reads and lists. Prints one line a measure. Usage: store_bench [folder [memory]]
 #include <fmt/core.h>
 #include <malloc.h>
+#include <stdio.h>
 
 #include <atomic>
 #include <functional>
@@ -66,19 +67,27 @@ void bench_reads(Store& store) {
 }
 
 void bench_memory() {
+  // One arena, so that mallinfo2 sees everything.
+  mallopt(M_ARENA_MAX, 1);
   size_t before = mallinfo2().uordblks;
   auto folder = *make_temporary_directory("/tmp", "store-bench-");
   {
     auto store = *EmbeddedStore::open({.directory = folder});
-    constexpr int kKeys = 200'000;
+    constexpr int kKeys = 100'000;
     auto begin = system_clock().now();
-    for (int i = 0; i < kKeys; ++i)
-      store->write({.key = fmt::format("/registry/pods/namespace-{:04}/deployment-5d8f7c9b4-{:05}", i % 50, i), .value = make_bytes(std::string(1000, 'v'))},
-                   [](auto) {});
+    for (int i = 0; i < kKeys; i += 2000) {
+      std::vector<Write> writes;
+      for (int j = i; j < i + 2000; ++j)
+        writes.push_back({.key = fmt::format("/registry/pods/namespace-{:04}/deployment-5d8f7c9b4-{:05}", j % 50, j), .value = make_bytes(std::string(1000, 'v'))});
+      std::binary_semaphore finished(0);
+      store->write_batch(std::move(writes), [&](auto) { finished.release(); });
+      finished.acquire();
+    }
     (void)write_and_wait(*store, {.key = "/end", .value = make_bytes("x")});
-    fmt::print("200,000 creations at once: {:.0f}/s\n", kKeys / seconds_since(begin));
+    fmt::print("100,000 creations, 2000 a batch: {:.0f}/s\n", kKeys / seconds_since(begin));
     store->compact(store->current_revision());
     (void)write_and_wait(*store, {.key = "/end", .value = make_bytes("x")});
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     size_t now = mallinfo2().uordblks;
     fmt::print("memory: {} bytes a key beside 1000 of value (52 of them the key)\n", (now - before) / kKeys - 1000);
   }
@@ -98,16 +107,18 @@ struct CountingSink : WatchSink {
 
 int main(int argc, char** argv) {
   set_log_level(LogLevel::kWarning);
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (argc > 2) return bench_memory(), 0;
   auto folder = *make_temporary_directory(argc > 1 ? argv[1] : "/tmp", "store-bench-");
   {
     auto store = *EmbeddedStore::open({.directory = folder});
-    bench_threads(*store, 1, 6000, "1 writer, waiting");
-    bench_chains(*store, 32, 200'000, "32 writers");
-    bench_threads(*store, 32, 96'000, "32 writers, each a waiting thread");
+    bench_threads(*store, 1, 3000, "1 writer, waiting");
+    bench_chains(*store, 32, 100'000, "32 writers");
+    bench_threads(*store, 32, 32'000, "32 writers, each a waiting thread");
     std::vector<std::unique_ptr<Watch>> watches;
     auto sink = std::make_shared<CountingSink>();
     for (int i = 0; i < 1000; ++i) watches.push_back(*store->watch(fmt::format("/registry/pods/ns-{}/", i), 0, sink));
-    bench_chains(*store, 32, 200'000, "32 writers, 1000 watches of other namespaces");
+    bench_chains(*store, 32, 100'000, "32 writers, 1000 watches of other namespaces");
     bench_reads(*store);
     auto stats = store->stats();
     fmt::print("history: {} events, {} MB; file {} MB, wal {} MB; {:.1f} rows a commit\n", stats.history_events, stats.history_bytes >> 20,
