@@ -1,0 +1,60 @@
+#include "apiserver/strategy/strategies.h"
+
+#include <string_view>
+
+#include "api/kind_info.h"
+
+namespace reigen::apiserver {
+namespace {
+
+// Kinds whose generation counts, and that need nothing else yet.
+class CountingStrategy : public Strategy {
+ public:
+  bool counts_generation() const override { return true; }
+};
+
+struct Line {
+  std::string_view group, kind;
+  const Strategy& (*strategy)();
+};
+
+template <class T>
+const Strategy& instance() {
+  static const T strategy;
+  return strategy;
+}
+
+// A kind with a strategy of its own has its line here.
+constexpr Line kLines[] = {
+    {"apps", "Deployment", instance<CountingStrategy>},
+    {"apps", "ReplicaSet", instance<CountingStrategy>},
+    {"apps", "StatefulSet", instance<CountingStrategy>},
+    {"apps", "DaemonSet", instance<CountingStrategy>},
+    {"", "ReplicationController", instance<CountingStrategy>},
+    {"batch", "Job", instance<CountingStrategy>},
+    {"batch", "CronJob", instance<CountingStrategy>},
+    {"policy", "PodDisruptionBudget", instance<CountingStrategy>},
+    {"networking.k8s.io", "Ingress", instance<CountingStrategy>},
+    {"networking.k8s.io", "IngressClass", instance<CountingStrategy>},
+    {"networking.k8s.io", "NetworkPolicy", instance<CountingStrategy>},
+    {"flowcontrol.apiserver.k8s.io", "FlowSchema", instance<CountingStrategy>},
+    {"flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", instance<CountingStrategy>},
+    {"discovery.k8s.io", "EndpointSlice", instance<CountingStrategy>},
+    {"apiextensions.k8s.io", "CustomResourceDefinition", instance<CountingStrategy>},
+    {"admissionregistration.k8s.io", "MutatingWebhookConfiguration", instance<CountingStrategy>},
+    {"admissionregistration.k8s.io", "ValidatingWebhookConfiguration", instance<CountingStrategy>},
+    {"admissionregistration.k8s.io", "ValidatingAdmissionPolicy", instance<CountingStrategy>},
+    {"admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", instance<CountingStrategy>},
+    {"storage.k8s.io", "CSIDriver", instance<CountingStrategy>},
+    {"scheduling.k8s.io", "PriorityClass", instance<CountingStrategy>},
+};
+
+}  // namespace
+
+const Strategy& strategy_of(const api::KindInfo& stored_kind) {
+  for (const Line& line : kLines)
+    if (line.group == stored_kind.group && line.kind == stored_kind.kind) return line.strategy();
+  return instance<Strategy>();
+}
+
+}  // namespace reigen::apiserver
