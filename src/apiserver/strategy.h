@@ -83,8 +83,9 @@ class Strategy {
   virtual void after_update(StrategyContext&, const api::Object& object, const api::Object& old) const;
   virtual void after_delete(StrategyContext&, const api::Object& object) const;
 
-  // A text for an invalid metadata.name, or "". The default is a DNS-1123 subdomain. `prefix`: the name is a generateName.
-  virtual std::string check_name(std::string_view name, bool prefix) const;
+  // What is wrong with a metadata.name (texts of api/validation.h), or nothing. The default asks for a DNS-1123 subdomain. `prefix`: the
+  // name is a generateName, whose trailing dash is fine (api::mask_trailing_dash).
+  virtual std::vector<std::string> check_name(std::string_view name, bool prefix) const;
   virtual bool allow_create_on_update() const { return false; }
   // May an update come without resourceVersion?
   virtual bool allow_unconditional_update() const { return true; }
