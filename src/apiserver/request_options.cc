@@ -39,11 +39,11 @@ std::optional<bool> read_bool(const http::Query& query, std::string_view name) {
   return query_bool(*text);
 }
 
-// fmt's %v of a []string.
+// fmt's %#v of a []string.
 std::string go_list(const std::vector<std::string>& values) {
-  std::string out = "[";
-  for (size_t i = 0; i < values.size(); ++i) out += (i ? "," : "") + api::go_quote(values[i]);
-  return out + "]";
+  std::string out = "[]string{";
+  for (size_t i = 0; i < values.size(); ++i) out += (i ? ", " : "") + api::go_quote(values[i]);
+  return out + "}";
 }
 
 void check_dry_run(const std::vector<std::string>& values, FieldErrors& errors) {

@@ -51,9 +51,6 @@ struct DeleteOptionsView {
   std::optional<int64_t> grace_period_seconds;  // as the client asked
 };
 
-// One cell of a table's row: already the JSON text of the value ("\"Running\"", "3", "null").
-using TableCells = std::vector<std::string>;
-
 class Strategy {
  public:
   virtual ~Strategy() = default;
@@ -86,11 +83,15 @@ class Strategy {
   // What is wrong with a metadata.name (texts of api/validation.h), or nothing. The default asks for a DNS-1123 subdomain. `prefix`: the
   // name is a generateName, whose trailing dash is fine (api::mask_trailing_dash).
   virtual std::vector<std::string> check_name(std::string_view name, bool prefix) const;
+  // How long the store keeps a write of the object; zero: until it is deleted. Events live an hour.
+  virtual Duration time_to_live(const api::Object&) const { return Duration::zero(); }
   virtual bool allow_create_on_update() const { return false; }
   // May an update come without resourceVersion?
   virtual bool allow_unconditional_update() const { return true; }
   // Does metadata.generation start at 1 and count the changes of spec (and of deletion)?
   virtual bool counts_generation() const { return false; }
+  // Did what generation counts change? The default compares all but metadata and status.
+  virtual bool spec_changed(const api::Object& object, const api::Object& old) const;
   // Kubernetes checks the metadata of an update twice for nearly all kinds: once for all, once in the kind's ValidateUpdate, so that each
   // of its errors comes twice. False for kinds whose ValidateUpdate does not.
   virtual bool repeats_metadata_errors() const { return true; }
@@ -102,16 +103,27 @@ class Strategy {
   virtual void prepare_graceful_delete(StrategyContext&, api::Object& object) const;
   // A reason not to delete the object now (a Status as detail), or ok.
   virtual Status check_delete(StrategyContext&, const api::Object& object) const;
+  // Does a deletion at once answer the object (true) or a Status?
+  virtual bool returns_deleted_object() const { return false; }
+  // May an object without finalizers, marked as deleted, go with this update? Namespaces also wait for spec.finalizers.
+  virtual bool may_be_removed(const api::Object&) const { return true; }
   // When true and the client names no policy, dependents are orphaned (no kind of today's versions; ReplicationController by v1 API).
   virtual bool orphans_by_default() const { return false; }
 
   // Selectable fields beyond metadata.name and metadata.namespace: the labels this kind knows, e.g. "spec.nodeName". `fields` is called once
-  // at start, `field_value` per object; a label not in fields() is refused.
+  // at start, `field_value` per object (metadata.* is the core's); a label not in fields() is refused. Kinds that name none have
+  // metadata.name and metadata.namespace.
   virtual std::vector<std::string_view> fields() const { return {}; }
   virtual std::string field_value(const api::Object& object, std::string_view field) const;
-
-  // Cells of the table's row in the order of the schema's columns, or nothing to get the default (Name, Created At).
-  virtual bool table_cells(const api::Object& object, WallTime now, TableCells& cells) const;
 };
+
+// Asks a name only for what a path can hold: the rule of the common check of updates.
+const Strategy& path_segment_strategy();
+
+// For prepare_*: the field `status`, by the kind's table; nothing for kinds without one.
+void reset_status(api::Object& object);
+void keep_status(api::Object& object, const api::Object& old);
+// All but status (and metadata, which an update of the status may change) from old.
+void keep_all_but_status(api::Object& object, const api::Object& old);
 
 }  // namespace reigen::apiserver

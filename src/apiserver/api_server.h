@@ -1,0 +1,91 @@
+// ApiServer: the Kubernetes API over a store. handle() takes a request through the chain:
+//
+//   authenticate -> audit -> impersonate -> priority and fairness -> authorize -> decode -> default -> managedFields -> mutating admission ->
+//   default -> prepare, validate -> validating admission -> quota -> compare and set
+//
+// Threads: handle() may be called from any thread and does not block; answers come later from any thread. Everything in Options must
+// outlive the server.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/random.h"
+#include "base/result.h"
+
+namespace reigen::http {
+struct Request;
+class Responder;
+}  // namespace reigen::http
+namespace reigen::store {
+class Store;
+}
+
+namespace reigen::apiserver {
+
+class AdmissionPlugin;
+class Authenticator;
+class Authorizer;
+class LocalTransport;
+class NodeDialer;
+class ObjectReader;
+class TokenAuthenticator;
+class TokenIssuer;
+struct Core;
+struct User;
+
+// Makes /openapi/v2 and /openapi/v3 documents.
+class OpenApiProvider {
+ public:
+  virtual ~OpenApiProvider() = default;
+  // `path` as asked ("/openapi/v2", "/openapi/v3", "/openapi/v3/apis/apps/v1"). Null: 404. Sets the media type.
+  virtual std::shared_ptr<const std::string> document(std::string_view path, std::string_view accept, std::string& media_type) = 0;
+};
+
+// One part of /readyz, /livez and /healthz.
+struct HealthCheck {
+  std::string name;
+  std::function<Status()> check;
+  bool live = true;  // also of /livez
+};
+
+struct ApiServerOptions {
+  Authenticator* authenticator = nullptr;            // null: everybody is anonymous
+  TokenAuthenticator* token_authenticator = nullptr;  // TokenReview
+  TokenIssuer* token_issuer = nullptr;                // serviceaccounts/token
+  Authorizer* authorizer = nullptr;                   // null: everything is allowed (tests)
+  std::vector<AdmissionPlugin*> admission;            // in order
+  NodeDialer* dialer = nullptr;                       // null: exec, logs and proxies answer 503
+  OpenApiProvider* openapi = nullptr;
+  std::vector<HealthCheck> health;
+  bool anonymous = true;
+  size_t cache_bytes = 12 << 20;
+};
+
+class ApiServer {
+ public:
+  ApiServer(ApiServerOptions options, store::Store& store, Executor& executor, Random& random);
+  ~ApiServer();
+  ApiServer(const ApiServer&) = delete;
+  ApiServer& operator=(const ApiServer&) = delete;
+
+  // The http::Handler.
+  void handle(std::shared_ptr<http::Request> request, std::shared_ptr<http::Responder> responder);
+  // The newest objects, for authorizers and admission, also before the server is in use.
+  ObjectReader& reader();
+  // A transport that acts as the user.
+  std::unique_ptr<LocalTransport> local_transport(User user);
+  // For what is made after the server because it reads through it; before the first request.
+  ApiServerOptions& options() { return options_; }
+  void options_changed();
+
+ private:
+  friend class LocalTransport;
+  ApiServerOptions options_;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace reigen::apiserver

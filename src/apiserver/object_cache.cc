@@ -1,0 +1,87 @@
+#include "apiserver/object_cache.h"
+
+#include "apiserver/codec.h"
+#include "apiserver/registry.h"
+
+namespace reigen::apiserver {
+namespace {
+
+constexpr size_t kSlotBytes = 200;
+// A decoded object takes some four times its protobuf.
+constexpr size_t kDecodedFactor = 4;
+
+}  // namespace
+
+ObjectCache::ObjectCache(size_t max_bytes) : max_shard_bytes_(max_bytes / kShards) {}
+
+size_t ObjectCache::bytes() const {
+  size_t sum = 0;
+  for (Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    sum += shard.bytes;
+  }
+  return sum;
+}
+
+void ObjectCache::put(int64_t revision, const api::KindInfo* kind, const api::Object* object, const store::Bytes* json, size_t bytes) {
+  Shard& shard = this->shard(revision);
+  std::lock_guard lock(shard.mutex);
+  auto found = shard.by_revision.find(revision);
+  if (found == shard.by_revision.end()) {
+    shard.used.push_front(Slot{.revision = revision, .kind = nullptr, .object = {}, .json = nullptr, .bytes = kSlotBytes});
+    shard.bytes += kSlotBytes;
+    found = shard.by_revision.emplace(revision, shard.used.begin()).first;
+  }
+  Slot& slot = *found->second;
+  if (object && !slot.object) slot.object = *object, slot.bytes += bytes, shard.bytes += bytes;
+  if (json && slot.kind != kind) {
+    if (slot.json) slot.bytes -= slot.json->size(), shard.bytes -= slot.json->size();
+    slot.json = *json, slot.kind = kind, slot.bytes += bytes, shard.bytes += bytes;
+  }
+  while (shard.bytes > max_shard_bytes_ && shard.used.size() > 1) {
+    shard.bytes -= shard.used.back().bytes;
+    shard.by_revision.erase(shard.used.back().revision);
+    shard.used.pop_back();
+  }
+}
+
+Result<api::Object> ObjectCache::stored(const store::EntryPtr& entry, const Resource& resource, Keep keep) {
+  Shard& shard = this->shard(entry->mod_revision);
+  {
+    std::lock_guard lock(shard.mutex);
+    auto found = shard.by_revision.find(entry->mod_revision);
+    if (found != shard.by_revision.end() && found->second->object) {
+      shard.used.splice(shard.used.begin(), shard.used, found->second);
+      return found->second->object;
+    }
+  }
+  auto object = decode_stored(*entry->value, *resource.stored, entry->mod_revision);
+  if (!object) return fail(std::move(object).error().context(entry->key));
+  if (keep == Keep::kYes) put(entry->mod_revision, nullptr, &*object, nullptr, entry->value->size() * kDecodedFactor);
+  return object;
+}
+
+Result<api::Object> ObjectCache::served(const store::EntryPtr& entry, const Resource& resource, Keep keep) {
+  TRY_ASSIGN(api::Object object, stored(entry, resource, keep));
+  return resource.kind == resource.stored ? Result<api::Object>(std::move(object)) : convert(std::move(object), *resource.kind);
+}
+
+Result<store::Bytes> ObjectCache::json(const store::EntryPtr& entry, const Resource& resource, Keep keep) {
+  Shard& shard = this->shard(entry->mod_revision);
+  {
+    std::lock_guard lock(shard.mutex);
+    auto found = shard.by_revision.find(entry->mod_revision);
+    if (found != shard.by_revision.end() && found->second->kind == resource.kind) {
+      shard.used.splice(shard.used.begin(), shard.used, found->second);
+      return found->second->json;
+    }
+  }
+  TRY_ASSIGN(api::Object object, served(entry, resource, Keep::kNo));
+  std::string text = encode_json(object);
+  text += '\n';
+  store::Bytes json = store::make_bytes(std::move(text));
+  if (keep == Keep::kYes) put(entry->mod_revision, resource.kind, nullptr, &json, json->size());
+  return json;
+}
+
+}  // namespace reigen::apiserver

@@ -1,0 +1,60 @@
+// ObjectCache: the decoded and the encoded forms of stored values, shared by gets, lists, watches and readers. Bounded by bytes; at the
+// bound what was used least recently goes. A form is found by the revision of its write, which names a value for ever.
+//
+// Thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "api/object.h"
+#include "base/result.h"
+#include "store/store.h"
+
+namespace reigen::apiserver {
+
+struct Resource;
+
+class ObjectCache {
+ public:
+  explicit ObjectCache(size_t max_bytes);
+
+  enum class Keep : unsigned char { kYes, kNo };  // kNo: take it from the cache, but do not fill the cache (long lists)
+
+  // In the stored version.
+  Result<api::Object> stored(const store::EntryPtr& entry, const Resource& resource, Keep keep = Keep::kYes);
+  // In the version the resource serves.
+  Result<api::Object> served(const store::EntryPtr& entry, const Resource& resource, Keep keep = Keep::kYes);
+  // Compact JSON with kind and apiVersion and a final newline.
+  Result<store::Bytes> json(const store::EntryPtr& entry, const Resource& resource, Keep keep = Keep::kYes);
+
+  size_t bytes() const;
+
+ private:
+  struct Slot {
+    int64_t revision = 0;
+    const api::KindInfo* kind = nullptr;  // of `json`
+    api::Object object;
+    store::Bytes json;
+    size_t bytes = 0;
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::list<Slot> used;  // newest first
+    std::unordered_map<int64_t, std::list<Slot>::iterator> by_revision;
+    size_t bytes = 0;
+  };
+  static constexpr size_t kShards = 16;
+  Shard& shard(int64_t revision) { return shards_[static_cast<size_t>(revision) % kShards]; }
+  void put(int64_t revision, const api::KindInfo* kind, const api::Object* object, const store::Bytes* json, size_t bytes);
+
+  size_t max_shard_bytes_;
+  mutable std::array<Shard, kShards> shards_;
+};
+
+}  // namespace reigen::apiserver
