@@ -68,6 +68,8 @@ class Answer {
   // What the store holds, answered from the shared encoded forms.
   virtual void stored(Call& call, int code, const store::EntryPtr& entry) = 0;
   virtual void list(Call& call, ListPage page) = 0;
+  // A list that is not stored; of the resource's kind.
+  virtual void objects(Call& call, std::vector<api::Object> items) = 0;
   virtual void fail(Call& call, const Error& error) = 0;
   virtual std::shared_ptr<WatchOutput> watch(Call& call) = 0;
 };

@@ -6,7 +6,7 @@
 #include "api/metav1.h"
 #include "api/protobuf.h"
 #include "api/value.h"
-#include "api/yaml.h"
+#include "apiserver/yaml_bridge.h"
 #include "apiserver/conversion.h"
 
 namespace reigen::apiserver {

@@ -141,6 +141,22 @@ void HttpAnswer::list(Call& call, ListPage page) {
   send_json(call, 200, table.end());
 }
 
+void HttpAnswer::objects(Call& call, std::vector<api::Object> items) {
+  const api::KindInfo& kind = *call.resource->kind;
+  if (type_.shape == Shape::kTable) {
+    TableWriter table(kind, table_options(call, type_), call.core.now());
+    table.begin("", "", nullptr);
+    for (const api::Object& item : items) table.row(item);
+    return send_json(call, 200, table.end());
+  }
+  std::string json = "{\"kind\":\"" + std::string(kind.kind) + "List\",\"apiVersion\":\"" + std::string(kind.api_version) + "\",\"metadata\":{},\"items\":[";
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (i) json += ',';
+    api::append_json(json, kind.type ? *kind.type : items[i].type(), items[i].data());
+  }
+  send_json(call, 200, json + "]}\n");
+}
+
 void HttpAnswer::fail(Call& call, const Error& error) {
   api::ApiStatus status = api::status_of(error);
   count_answer(call, status.code);

@@ -45,6 +45,7 @@ class HttpAnswer final : public Answer {
   void object(Call& call, int code, api::Object object) override;
   void stored(Call& call, int code, const store::EntryPtr& entry) override;
   void list(Call& call, ListPage page) override;
+  void objects(Call& call, std::vector<api::Object> items) override;
   void fail(Call& call, const Error& error) override;
   std::shared_ptr<WatchOutput> watch(Call& call) override;
 

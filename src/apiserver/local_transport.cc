@@ -106,6 +106,11 @@ class LocalAnswer final : public Answer {
     }
     finish(call, std::move(response));
   }
+  void objects(Call& call, std::vector<api::Object> items) override {
+    client::Response response;
+    response.items = std::move(items);
+    finish(call, std::move(response));
+  }
   void fail(Call&, const Error& error) override {
     if (done_) std::exchange(done_, nullptr)(reigen::fail(api::find_status(error) ? error : api::to_error(api::status_of(error))));
   }

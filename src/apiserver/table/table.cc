@@ -108,7 +108,9 @@ void TableWriter::row(const api::Object& object) {
     if (i) out_ += ',';
     out_ += row.cells[i];
   }
-  out_ += "],\"object\":";
+  out_ += ']';
+  if (!row.conditions.empty()) out_ += ",\"conditions\":" + row.conditions;
+  out_ += ",\"object\":";
   if (options_.include == IncludeObject::kObject) api::append_json(out_, object);
   else if (options_.include == IncludeObject::kMetadata) out_ += partial_object(object, options_.version);
   else out_ += "null";

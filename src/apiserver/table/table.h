@@ -23,6 +23,7 @@ class Row {
   void boolean(bool value) { cells.emplace_back(value ? "true" : "false"); }
   void null() { cells.emplace_back("null"); }
   std::vector<std::string> cells;
+  std::string conditions;  // JSON of the row's conditions; "" for none
 };
 
 using RowFunction = void (*)(const api::Object& object, WallTime now, Row& row);

@@ -6,7 +6,7 @@
 #include "api/json.h"
 #include "api/metav1.h"
 #include "api/protobuf.h"
-#include "api/yaml.h"
+#include "apiserver/yaml_bridge.h"
 #include "apiserver/codec.h"
 #include "apiserver/core.h"
 #include "apiserver/verb/selection.h"
