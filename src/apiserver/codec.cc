@@ -6,7 +6,7 @@
 #include "api/metav1.h"
 #include "api/protobuf.h"
 #include "api/value.h"
-#include "apiserver/yaml_bridge.h"
+#include "api/yaml.h"
 #include "apiserver/conversion.h"
 
 namespace reigen::apiserver {
@@ -79,7 +79,14 @@ std::string joined(const std::vector<std::string>& texts) {
 struct Parsed {
   api::Object object;
   std::vector<std::string> strict;
+  size_t yaml_duplicates = 0;  // so many of the findings come first and are YAML's
 };
+
+std::string strict_text(const Parsed& parsed) {
+  std::vector<std::string> texts = parsed.strict;
+  if (parsed.yaml_duplicates > 0) texts[0] = "yaml: unmarshal errors:\n  " + texts[0];
+  return joined(texts);
+}
 
 Result<Parsed> parse_json_body(std::string_view text, std::string_view body, const api::KindInfo& expected, bool yaml) {
   auto meta = api::peek_type_meta(text);
@@ -91,15 +98,24 @@ Result<Parsed> parse_json_body(std::string_view text, std::string_view body, con
   api::DecodeNotes notes;
   auto object = api::decode_json(text, expected, &notes);
   if (!object) return not_handled(version_part(expected.api_version), expected.kind, expected, object.error().message());
-  return Parsed{std::move(*object), std::move(notes.strict)};
+  return Parsed{std::move(*object), std::move(notes.strict), 0};
 }
 
 Result<Parsed> parse_yaml_body(std::string_view body, const api::KindInfo& expected) {
-  std::vector<std::string> duplicates;
-  auto json = api::yaml_to_json(body, &duplicates);
-  if (!json) return unrecognized(expected, body, json.error().message());
-  auto parsed = parse_json_body(*json == "null" ? std::string_view("{}") : std::string_view(*json), body, expected, true);
-  if (parsed && !duplicates.empty()) parsed->strict.insert(parsed->strict.begin(), duplicates.begin(), duplicates.end());
+  api::YamlNotes notes;
+  auto value = api::parse_yaml(body, {}, &notes);
+  if (!value) {
+    std::string_view why = value.error().message();
+    constexpr std::string_view kPrefix = "error converting YAML to JSON: ";
+    if (why.starts_with(kPrefix)) why.remove_prefix(kPrefix.size());
+    return unrecognized(expected, body, why);
+  }
+  auto parsed = parse_json_body(value->is_null() ? "{}" : api::to_json(*value), body, expected, true);
+  if (parsed && !notes.duplicates.empty()) {
+    // The first of them stands in the text of a failed unmarshalling.
+    parsed->strict.insert(parsed->strict.begin(), notes.duplicates.begin(), notes.duplicates.end());
+    parsed->yaml_duplicates = notes.duplicates.size();
+  }
   return parsed;
 }
 
@@ -111,7 +127,7 @@ Result<Parsed> parse_protobuf_body(std::string_view body, const api::KindInfo& e
   TRY(check_kind(envelope->api_version, envelope->kind, expected));
   auto object = api::decode_protobuf(body, expected);
   if (!object) return unrecognized(expected, body, object.error().message());
-  return Parsed{std::move(*object), {}};
+  return Parsed{std::move(*object), {}, 0};
 }
 
 }  // namespace
@@ -131,7 +147,7 @@ Result<api::Object> decode_body(std::string_view body, Encoding encoding, const 
                                                         : parse_protobuf_body(body, expected);
   if (!parsed) return reigen::fail(std::move(parsed).error());
   if (!parsed->strict.empty() && validation == FieldValidation::kStrict)
-    return not_handled(version_part(expected.api_version), expected.kind, expected, "strict decoding error: " + joined(parsed->strict));
+    return not_handled(version_part(expected.api_version), expected.kind, expected, "strict decoding error: " + strict_text(*parsed));
   if (validation == FieldValidation::kWarn) findings = std::move(parsed->strict);
   api::apply_defaults(parsed->object);
   return std::move(parsed->object);

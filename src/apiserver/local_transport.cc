@@ -133,7 +133,10 @@ class LocalOutput final : public WatchOutput {
 
   void event(const WatchItem& item) override {
     auto object = core_.cache.served(item.entry, resource_);
-    if (!object) return LOG(kError, "apiserver", "watch event of {}: {}", item.entry->key, object.error().message());
+    if (!object) {
+      LOG(kError, "apiserver", "watch event of {}: {}", item.entry->key, object.error().message());
+      return;
+    }
     if (item.revision != item.entry->mod_revision) object->mut_meta().resource_version = std::to_string(item.revision);
     static_assert(static_cast<int>(WatchType::kDeleted) == static_cast<int>(client::WatchType::kDeleted));
     if (!closed_) sink_->event(static_cast<client::WatchType>(item.type), std::move(*object));

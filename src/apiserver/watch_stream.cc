@@ -57,10 +57,14 @@ class StreamOutput final : public WatchOutput {
     if (type_.shape == Shape::kPlain && type_.encoding == Encoding::kJson) {
       auto frame = core_.frames->json(core_, resource_, item);
       if (frame) return responder_->write(http::Body(*frame));
-      return LOG(kError, "apiserver", "watch event of {}: {}", item.entry->key, frame.error().message());
+      LOG(kError, "apiserver", "watch event of {}: {}", item.entry->key, frame.error().message());
+      return;
     }
     auto object = shown_object(core_, resource_, item);
-    if (!object) return LOG(kError, "apiserver", "watch event of {}: {}", item.entry->key, object.error().message());
+    if (!object) {
+      LOG(kError, "apiserver", "watch event of {}: {}", item.entry->key, object.error().message());
+      return;
+    }
     write(to_string(item.type), *object);
   }
 

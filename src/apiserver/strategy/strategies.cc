@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "api/kind_info.h"
+#include "apiserver/strategy/core_strategies.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -30,7 +31,26 @@ constexpr Line kLines[] = {
     {"apps", "ReplicaSet", instance<CountingStrategy>},
     {"apps", "StatefulSet", instance<CountingStrategy>},
     {"apps", "DaemonSet", instance<CountingStrategy>},
-    {"", "ReplicationController", instance<CountingStrategy>},
+    {"", "ReplicationController", replication_controller_strategy},
+    {"", "Pod", pod_strategy},
+    {"", "Namespace", namespace_strategy},
+    {"", "Node", node_strategy},
+    {"", "Secret", secret_strategy},
+    {"", "Service", service_strategy},
+    {"", "Event", event_strategy},
+    {"", "ServiceAccount", returning_strategy},
+    {"", "PodTemplate", returning_strategy},
+    {"", "PersistentVolume", returning_strategy},
+    {"", "PersistentVolumeClaim", returning_strategy},
+    {"", "ResourceQuota", returning_strategy},
+    {"coordination.k8s.io", "Lease", lease_strategy},
+    {"rbac.authorization.k8s.io", "Role", rbac_strategy},
+    {"rbac.authorization.k8s.io", "ClusterRole", rbac_strategy},
+    {"rbac.authorization.k8s.io", "RoleBinding", rbac_strategy},
+    {"rbac.authorization.k8s.io", "ClusterRoleBinding", rbac_strategy},
+    {"storage.k8s.io", "StorageClass", returning_strategy},
+    {"storage.k8s.io", "CSINode", returning_strategy},
+    {"storage.k8s.io", "VolumeAttachment", returning_strategy},
     {"batch", "Job", instance<CountingStrategy>},
     {"batch", "CronJob", instance<CountingStrategy>},
     {"policy", "PodDisruptionBudget", instance<CountingStrategy>},

@@ -39,7 +39,7 @@ void set_scheduled(Pod& pod, WallTime now) {
   condition.last_transition_time = api::Time(now);
 }
 
-Result<api::Object> bind(Call& call, const Binding& binding, const std::string& name, const api::Object& current) {
+Result<api::Object> bind_pod(Call& call, const Binding& binding, const std::string& name, const api::Object& current) {
   auto refuse = [&](std::string why) { return reigen::fail(api::conflict({"", "pods/binding"}, name, why)); };
   const Pod& old = current.as<Pod>();
   const std::string& version = binding.metadata.resource_version;
@@ -89,7 +89,7 @@ void do_binding(const CallPtr& call) {
   plan.part = Part::kBinding;
   plan.dry_run = options->dry_run;
   if (!binding->metadata.uid.empty()) plan.uid = binding->metadata.uid;
-  plan.make = [call, binding = std::move(*binding), name](const api::Object& current) { return bind(*call, binding, name, current); };
+  plan.make = [call, binding = std::move(*binding), name](const api::Object& current) { return bind_pod(*call, binding, name, current); };
   plan.done = [call](Result<WriteResult> result) {
     if (!result) return call->fail(result.error());
     api::metav1::Status status;

@@ -31,7 +31,7 @@ Status check(const TokenRequest& request) {
 }
 
 // The object the token is bound to must exist, with the uid asked for.
-Status bind(Call& call, const TokenRequest& request, TokenIssuer::Request& issue) {
+Status bind_object(Call& call, const TokenRequest& request, TokenIssuer::Request& issue) {
   const auto& reference = *request.spec.bound_object_ref;
   std::string_view plural = reference.kind == "Pod" ? "pods" : reference.kind == "Secret" ? "secrets" : reference.kind == "Node" ? "nodes" : "";
   if (plural.empty() || (!reference.api_version.empty() && reference.api_version != "v1"))
@@ -86,7 +86,7 @@ Result<TokenRequest> issue_token(Call& call) {
   if (request.spec.audiences.empty()) request.spec.audiences = call.core.token_issuer->default_audiences();
   issue.audiences = request.spec.audiences;
   issue.expiration_seconds = *request.spec.expiration_seconds;
-  if (request.spec.bound_object_ref) TRY(bind(call, request, issue));
+  if (request.spec.bound_object_ref) TRY(bind_object(call, request, issue));
   TRY_ASSIGN(TokenIssuer::Token token, call.core.token_issuer->issue(issue));
   request.status.token = token.token;
   request.status.expiration_timestamp = api::Time(token.expires_unix_seconds);

@@ -6,7 +6,7 @@
 #include "api/json.h"
 #include "api/metav1.h"
 #include "api/protobuf.h"
-#include "apiserver/yaml_bridge.h"
+#include "api/yaml.h"
 #include "apiserver/codec.h"
 #include "apiserver/core.h"
 #include "apiserver/verb/selection.h"
@@ -44,9 +44,9 @@ Result<DeleteOptions> decode_options(std::string_view body, Encoding encoding) {
   }
   std::string json(body);
   if (encoding == Encoding::kYaml) {
-    auto converted = api::yaml_to_json(body, nullptr);
+    auto converted = api::parse_yaml(body);
     if (!converted) return plain_error(converted.error().message());
-    json = std::move(*converted);
+    json = api::to_json(*converted);
   }
   auto meta = api::peek_type_meta(json);
   if (!meta) return plain_error("couldn't get version/kind; json parse error: " + meta.error().message());
