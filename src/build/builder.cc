@@ -377,14 +377,19 @@ Result<std::optional<uint32_t>> parse_mode(const std::string& text) {
   return std::optional(mode);
 }
 
-Status Builder::copy(size_t number, Stage& stage, const Instruction& instruction) {
-  auto lookup = stage.lookup();
-  std::map<std::string, std::string> flags;
+Result<std::map<std::string, std::string>> copy_flags(const Stage& stage, const Instruction& instruction) {
+  std::map<std::string, std::string> out;
   for (const auto& [flag, values] : instruction.flags) {
     bool known = flag == "chown" || flag == "chmod" || flag == "link" || (flag == "from" && instruction.keyword == "COPY");
     if (!known) return fail(Code::kInvalidArgument, "Unknown flag: " + flag);
-    TRY_ASSIGN(flags[flag], expand_word(values.back(), stage.escape, lookup));
+    TRY_ASSIGN(out[flag], expand_word(values.back(), stage.escape, stage.lookup()));
   }
+  return out;
+}
+
+Status Builder::copy(size_t number, Stage& stage, const Instruction& instruction) {
+  auto lookup = stage.lookup();
+  TRY_ASSIGN(auto flags, copy_flags(stage, instruction));
   std::vector<std::string> words;
   for (const auto& word : instruction.json ? instruction.list : split_words(instruction.rest, stage.escape)) {
     if (!instruction.json && word.starts_with("<<")) continue;

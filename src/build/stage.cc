@@ -74,6 +74,25 @@ Status apply_expose(Stage& stage, const std::string& word) {
   return {};
 }
 
+Status apply_list(Stage& stage, const Instruction& instruction) {
+  const auto& keyword = instruction.keyword;
+  auto lookup = stage.lookup();
+  if (keyword == "EXPOSE" || (keyword == "VOLUME" && !instruction.json)) {
+    TRY_ASSIGN(auto words, expand_words(instruction.rest, stage.escape, lookup));
+    for (const auto& word : words) {
+      if (keyword == "EXPOSE") TRY(apply_expose(stage, word));
+      else insert_sorted(stage.config.volumes, word);
+    }
+    return {};
+  }
+  for (const auto& word : instruction.list) {
+    if (word.empty()) return bad("VOLUME specified can not be an empty string");
+    TRY_ASSIGN(auto path, expand_word(word, stage.escape, lookup));
+    insert_sorted(stage.config.volumes, path);
+  }
+  return {};
+}
+
 Status apply_health_check(Stage& stage, const Instruction& instruction) {
   image::HealthCheck check;
   for (const auto& [flag, values] : instruction.flags) {
@@ -201,22 +220,7 @@ Status apply_metadata(Stage& stage, const Instruction& instruction, const std::m
     }
     return {};
   }
-  if (keyword == "EXPOSE" || (keyword == "VOLUME" && !instruction.json)) {
-    TRY_ASSIGN(auto words, expand_words(instruction.rest, stage.escape, lookup));
-    for (const auto& word : words) {
-      if (keyword == "EXPOSE") TRY(apply_expose(stage, word));
-      else insert_sorted(config.volumes, word);
-    }
-    return {};
-  }
-  if (keyword == "VOLUME") {
-    for (const auto& word : instruction.list) {
-      if (word.empty()) return bad("VOLUME specified can not be an empty string");
-      TRY_ASSIGN(auto path, expand_word(word, stage.escape, lookup));
-      insert_sorted(config.volumes, path);
-    }
-    return {};
-  }
+  if (keyword == "EXPOSE" || keyword == "VOLUME") return apply_list(stage, instruction);
   if (keyword == "USER") {
     TRY_ASSIGN(config.user, expand_word(instruction.rest, stage.escape, lookup));
     return {};

@@ -155,6 +155,8 @@ std::string Reference::familiar_name() const {
   if (registry != kDefaultRegistry) return name();
   std::string_view short_name = repository;
   if (short_name.starts_with("library/") && short_name.find('/', 8) == std::string_view::npos) short_name.remove_prefix(8);
+  // "docker.io/er.io/x" without its registry would name another one.
+  if (auto slash = short_name.find('/'); slash != std::string_view::npos && names_registry(short_name.substr(0, slash))) return name();
   return std::string(short_name);
 }
 
