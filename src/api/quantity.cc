@@ -11,11 +11,11 @@ namespace {
 using Wide = __int128;
 using Unsigned = unsigned __int128;
 constexpr Wide kNano = 1'000'000'000;
-constexpr Wide kMax = static_cast<Wide>(INT64_MAX) * kNano;
+constexpr Wide kMax = static_cast<Wide>(INT64_MAX) * kNano;  // of binary amounts
+constexpr Wide kMaxDecimal = static_cast<Wide>(10'000'000'000) * 10'000'000'000 * 1'000'000'000 * kNano;
 
 constexpr std::string_view kWrongFormat = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 constexpr std::string_view kWrongSuffix = "unable to parse quantity's suffix";
-constexpr std::string_view kWrongNumber = "unable to parse numeric part of quantity";
 
 struct Suffix {
   std::string_view text;
@@ -25,6 +25,8 @@ struct Suffix {
 constexpr Suffix kSuffixes[] = {{"n", 10, -9}, {"u", 10, -6}, {"m", 10, -3}, {"", 10, 0},  {"k", 10, 3},  {"M", 10, 6},
                                 {"G", 10, 9},  {"T", 10, 12}, {"P", 10, 15}, {"E", 10, 18}, {"Ki", 2, 10}, {"Mi", 2, 20},
                                 {"Gi", 2, 30}, {"Ti", 2, 40}, {"Pi", 2, 50}, {"Ei", 2, 60}};
+
+constexpr std::string_view kDecimal[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
 
 struct Parts {
   bool negative = false;
@@ -52,7 +54,6 @@ Result<Parts> split(std::string_view text) {
   if (i < parts.suffix.size() && (parts.suffix[i] == '-' || parts.suffix[i] == '+')) i++;
   while (i < parts.suffix.size() && is_digit(parts.suffix[i])) i++;
   if (i != parts.suffix.size()) return fail(Code::kInvalidArgument, std::string(kWrongFormat));
-  if (parts.whole.empty() && parts.fraction.empty()) return fail(Code::kInvalidArgument, std::string(kWrongNumber));
   return parts;
 }
 
@@ -81,14 +82,13 @@ Result<Scale> scale_of(std::string_view suffix) {
   return fail(Code::kInvalidArgument, std::string(kWrongSuffix));
 }
 
-// Multiplies, staying at kMax once it is reached.
-Unsigned scaled_up(Unsigned value, unsigned factor) {
-  return value > static_cast<Unsigned>(kMax) / factor ? static_cast<Unsigned>(kMax) + 1 : value * factor;
-}
+constexpr Unsigned kCeiling = static_cast<Unsigned>(kMaxDecimal);
+
+// Multiplies, staying at the ceiling once it is reached.
+Unsigned scaled_up(Unsigned value, unsigned factor) { return value >= kCeiling / factor ? kCeiling : value * factor; }
 
 // digits * 10^power in billionths; a lost remainder rounds up.
 Unsigned to_nano(const Parts& parts, const Scale& scale) {
-  // The first 27 significant digits decide: 2^63 with nine decimals has 28, and everything beyond is capped.
   Unsigned value = 0;
   int power = (scale.base == 10 ? scale.exponent : 0) + 9;
   bool remainder = false;
@@ -110,14 +110,14 @@ Unsigned to_nano(const Parts& parts, const Scale& scale) {
   int doublings = scale.base == 2 ? scale.exponent : 0;
   if (value == 0) return remainder ? 1 : 0;
   // Divide as late as possible so that 0.5Gi stays exact.
-  while (power < 0 && doublings > 0 && value <= static_cast<Unsigned>(kMax)) value *= 2, doublings--;
+  while (power < 0 && doublings > 0 && value < kCeiling) value *= 2, doublings--;
   while (power < 0 && value != 0) {
     remainder |= value % 10 != 0;
     value /= 10;
     power++;
   }
-  for (; power > 0 && value <= static_cast<Unsigned>(kMax); power--) value = scaled_up(value, 10);
-  for (; doublings > 0 && value <= static_cast<Unsigned>(kMax); doublings--) value = scaled_up(value, 2);
+  for (; power > 0 && value < kCeiling; power--) value = scaled_up(value, 10);
+  for (; doublings > 0 && value < kCeiling; doublings--) value = scaled_up(value, 2);
   return remainder ? value + 1 : value;
 }
 
@@ -151,10 +151,20 @@ Result<Quantity> Quantity::parse(std::string_view text) {
   if (text == "0") return Quantity();
   TRY_ASSIGN(Parts parts, split(text));
   TRY_ASSIGN(Scale scale, scale_of(parts.suffix));
-  Wide nano = static_cast<Wide>(std::min<Unsigned>(to_nano(parts, scale), static_cast<Unsigned>(kMax)));
   Format format = scale.format;
+  auto most = static_cast<Unsigned>(format == Format::kBinarySi ? kMax : kMaxDecimal);
+  Wide nano = static_cast<Wide>(std::min(to_nano(parts, scale), most));
   if (format == Format::kBinarySi && nano > 0 && nano < kNano) format = Format::kDecimalSi;
-  return from_nano(parts.negative ? -nano : nano, format);
+  Quantity q = from_nano(parts.negative ? -nano : nano, format);
+  size_t digits = parts.fraction.size();
+  bool kept = scale.base == 10 && digits > 0 && digits <= 9 && digits + parts.whole.size() <= 18 && !parts.whole.empty() && parts.whole[0] != '0' &&
+              scale.exponent >= -9 && scale.exponent <= 18 && scale.exponent - static_cast<int>(digits) >= -9 &&
+              (scale.exponent - static_cast<int>(digits)) % 3 == 0 && !parts.fraction.ends_with("000");
+  if (kept) {
+    q.fraction_digits_ = static_cast<uint8_t>(digits);
+    q.exponent_ = static_cast<int8_t>(scale.exponent);
+  }
+  return q;
 }
 
 Quantity Quantity::of(std::string_view text) {
@@ -163,9 +173,22 @@ Quantity Quantity::of(std::string_view text) {
   return *parsed;
 }
 
+std::string Quantity::as_written() const {
+  Wide nano = nano_();
+  int power = exponent_ - fraction_digits_ + 9;
+  for (; power > 0; power--) nano /= 10;
+  std::string out = digits_of(static_cast<Unsigned>(nano < 0 ? -nano : nano));
+  out.insert(out.size() - fraction_digits_, ".");
+  if (nano < 0) out.insert(0, "-");
+  if (exponent_ == 0) return out;
+  if (format_ == Format::kDecimalExponent) return out + "e" + std::to_string(exponent_);
+  return out.append(kDecimal[(exponent_ + 9) / 3]);
+}
+
 std::string Quantity::to_string() const {
   Wide nano = nano_();
   if (nano == 0) return "0";
+  if (fraction_digits_ > 0) return as_written();
   bool negative = nano < 0;
   Unsigned value = negative ? static_cast<Unsigned>(-nano) : static_cast<Unsigned>(nano);
   Format format = format_;
@@ -183,7 +206,6 @@ std::string Quantity::to_string() const {
   while (value % 1000 == 0 && exponent < 18) value /= 1000, exponent += 3;
   out += digits_of(value);
   if (format == Format::kDecimalExponent) return exponent == 0 ? out : out + "e" + std::to_string(exponent);
-  static constexpr std::string_view kDecimal[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
   return out.append(kDecimal[(exponent + 9) / 3]);
 }
 

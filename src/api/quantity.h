@@ -1,7 +1,8 @@
 // Quantity: an amount of a resource ("250m", "1Gi"), after k8s.io/apimachinery/pkg/api/resource.
 //
-// Kept exactly, in billionths: |value| is capped at 2^63-1 units, finer fractions round away from zero. Text is always the
-// canonical form ("1000m" reads as "1", "1024Ki" as "1Mi"), as a Kubernetes server stores and returns it.
+// Kept exactly, in billionths: binary amounts are capped at 2^63-1 (decimal ones at 10^29), finer fractions round away from zero. Text is
+// the canonical form ("1000m" reads as "1", "1024Ki" as "1Mi"), as a Kubernetes server stores and returns it; like there, a decimal
+// fraction of three, six or nine digits without leading zero stays as it was written ("1.500").
 #pragma once
 
 #include <compare>
@@ -50,13 +51,18 @@ class Quantity {
  private:
   // Two halves, so that the type needs no alignment of 16.
   __int128 nano_() const { return static_cast<__int128>((static_cast<unsigned __int128>(static_cast<uint64_t>(high_)) << 64) | low_); }
+  std::string as_written() const;
   void set(__int128 nano) {
+    fraction_digits_ = 0;
     low_ = static_cast<uint64_t>(nano);
     high_ = static_cast<int64_t>(nano >> 64);
   }
   uint64_t low_ = 0;
   int64_t high_ = 0;
   Format format_ = Format::kDecimalSi;
+  // Text kept as written: digits after the point (0: canonical) and the power of ten of the suffix.
+  uint8_t fraction_digits_ = 0;
+  int8_t exponent_ = 0;
 };
 
 }  // namespace reigen::api

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "api/go_quote.h"
+
 namespace reigen::api {
 namespace {
 
@@ -45,66 +47,93 @@ struct Instant {
   int64_t nanos;
 };
 
-// Reads a fixed number of digits; false where something else stands there.
-bool take(std::string_view& text, size_t width, unsigned& value) {
-  if (text.size() < width) return false;
-  value = 0;
-  for (size_t i = 0; i < width; i++) {
-    if (text[i] < '0' || text[i] > '9') return false;
-    value = value * 10 + static_cast<unsigned>(text[i] - '0');
+// Reads a layout of Go's time package step by step, remembering at which element it failed.
+class TimeReader {
+ public:
+  explicit TimeReader(std::string_view text) : all_(text), rest_(text) {}
+
+  Result<Instant> read(bool micros) {
+    unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    int64_t nanos = 0;
+    int offset = 0;
+    layout_ = micros ? "2006-01-02T15:04:05.000000Z07:00" : "2006-01-02T15:04:05Z07:00";
+    bool ok = digits(4, year, "2006") && sign('-', "-") && digits(2, month, "01");
+    if (ok && (month == 0 || month > 12)) return range("month");
+    ok = ok && sign('-', "-") && digits(2, day, "02") && sign('T', "T") && digits(2, hour, "15");
+    if (ok && hour >= 24) return range("hour");
+    ok = ok && sign(':', ":") && digits(2, minute, "04");
+    if (ok && minute >= 60) return range("minute");
+    ok = ok && sign(':', ":") && digits(2, second, "05");
+    if (ok && second >= 60) return range("second");
+    ok = ok && (micros ? six_digits(nanos) : any_fraction(nanos)) && zone(offset);
+    if (!ok)
+      return fail(Code::kInvalidArgument,
+                  fmt::format("parsing time {} as {}: cannot parse {} as {}", go_quote(all_), go_quote(layout_), go_quote(rest_), go_quote(failed_)));
+    if (!rest_.empty()) return fail(Code::kInvalidArgument, fmt::format("parsing time {}: extra text: {}", go_quote(all_), go_quote(rest_)));
+    std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)), std::chrono::month(month), std::chrono::day(day)};
+    if (!date.ok()) return range("day");
+    int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
+    return Instant{days * 86400 + hour * 3600 + minute * 60 + second - offset, nanos};
   }
-  text.remove_prefix(width);
-  return true;
-}
 
-bool take(std::string_view& text, char c) {
-  if (text.empty() || text[0] != c) return false;
-  text.remove_prefix(1);
-  return true;
-}
+ private:
+  Fail range(std::string_view what) const {
+    return fail(Code::kInvalidArgument, fmt::format("parsing time {}: {} out of range", go_quote(all_), what));
+  }
+  bool failed(std::string_view element) {
+    failed_ = element;
+    return false;
+  }
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool take_zone(std::string_view& text, int& offset_seconds) {
-  offset_seconds = 0;
-  if (take(text, 'Z')) return true;
-  if (text.empty() || (text[0] != '+' && text[0] != '-')) return false;
-  int sign = text[0] == '-' ? -1 : 1;
-  text.remove_prefix(1);
-  unsigned hours = 0, minutes = 0;
-  if (!take(text, 2, hours) || !take(text, ':') || !take(text, 2, minutes) || hours > 24 || minutes >= 60) return false;
-  offset_seconds = sign * static_cast<int>(hours * 3600 + minutes * 60);
-  return true;
-}
+  bool digits(size_t width, unsigned& value, std::string_view element) {
+    if (rest_.size() < width) return failed(element);
+    for (size_t i = 0; i < width; i++) {
+      if (!is_digit(rest_[i])) return failed(element);
+      value = value * 10 + static_cast<unsigned>(rest_[i] - '0');
+    }
+    rest_.remove_prefix(width);
+    return true;
+  }
+  bool sign(char c, std::string_view element) {
+    if (!rest_.starts_with(c)) return failed(element);
+    rest_.remove_prefix(1);
+    return true;
+  }
+  bool any_fraction(int64_t& nanos) {
+    if (rest_.size() < 2 || (rest_[0] != '.' && rest_[0] != ',') || !is_digit(rest_[1])) return true;
+    rest_.remove_prefix(1);
+    for (int64_t unit = 100'000'000; !rest_.empty() && is_digit(rest_[0]); unit /= 10, rest_.remove_prefix(1)) nanos += (rest_[0] - '0') * unit;
+    return true;
+  }
+  bool six_digits(int64_t& nanos) {
+    if (rest_.size() < 7 || rest_[0] != '.') return failed(".000000");
+    for (size_t i = 1; i <= 6; i++) {
+      if (!is_digit(rest_[i])) return failed(".000000");
+      nanos = nanos * 10 + (rest_[i] - '0');
+    }
+    nanos *= 1000;
+    rest_.remove_prefix(7);
+    return true;
+  }
+  bool zone(int& offset_seconds) {
+    if (rest_.starts_with('Z')) {
+      rest_.remove_prefix(1);
+      return true;
+    }
+    std::string_view z = rest_;
+    if (z.size() < 6 || (z[0] != '+' && z[0] != '-') || z[3] != ':') return failed("Z07:00");
+    for (size_t i : {1u, 2u, 4u, 5u})
+      if (!is_digit(z[i])) return failed("Z07:00");
+    int hours = (z[1] - '0') * 10 + z[2] - '0', minutes = (z[4] - '0') * 10 + z[5] - '0';
+    if (hours > 24 || minutes >= 60) return failed("Z07:00");
+    offset_seconds = (z[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    rest_.remove_prefix(6);
+    return true;
+  }
 
-bool take_clock(std::string_view& text, unsigned& hour, unsigned& minute, unsigned& second, int64_t& nanos) {
-  if (!take(text, 2, hour) || !take(text, ':') || !take(text, 2, minute) || !take(text, ':') || !take(text, 2, second)) return false;
-  nanos = 0;
-  if (text.empty() || (text[0] != '.' && text[0] != ',')) return true;
-  text.remove_prefix(1);
-  int64_t unit = 100'000'000;
-  size_t digits = 0;
-  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; digits++, unit /= 10) nanos += (text[digits] - '0') * unit;
-  text.remove_prefix(digits);
-  return digits > 0;
-}
-
-Result<Instant> parse_rfc3339(std::string_view text) {
-  std::string_view rest = text;
-  unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  int64_t nanos = 0;
-  int offset = 0;
-  bool ok = take(rest, 4, year) && take(rest, '-') && take(rest, 2, month) && take(rest, '-') && take(rest, 2, day) && take(rest, 'T') &&
-            take_clock(rest, hour, minute, second, nanos) && take_zone(rest, offset) && rest.empty();
-  if (!ok) return fail(Code::kInvalidArgument, fmt::format("parsing time \"{}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{}\"", text, rest.empty() ? text : rest));
-  std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)), std::chrono::month(month), std::chrono::day(day)};
-  if (month == 0 || month > 12) return fail(Code::kInvalidArgument, fmt::format("parsing time \"{}\": month out of range", text));
-  if (!date.ok()) return fail(Code::kInvalidArgument, fmt::format("parsing time \"{}\": day out of range", text));
-  if (hour >= 24) return fail(Code::kInvalidArgument, fmt::format("parsing time \"{}\": hour out of range", text));
-  if (minute >= 60) return fail(Code::kInvalidArgument, fmt::format("parsing time \"{}\": minute out of range", text));
-  if (second >= 60) return fail(Code::kInvalidArgument, fmt::format("parsing time \"{}\": second out of range", text));
-  int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-
-  return Instant{days * 86400 + hour * 3600 + minute * 60 + second - offset, nanos};
-}
+  std::string_view all_, rest_, layout_, failed_;
+};
 
 }  // namespace
 
@@ -117,7 +146,7 @@ std::string Time::to_string() const {
 }
 
 Result<Time> Time::parse(std::string_view text) {
-  TRY_ASSIGN(Instant instant, parse_rfc3339(text));
+  TRY_ASSIGN(Instant instant, TimeReader(text).read(false));
   return Time(instant.seconds);
 }
 
@@ -134,7 +163,7 @@ std::string MicroTime::to_string() const {
 }
 
 Result<MicroTime> MicroTime::parse(std::string_view text) {
-  TRY_ASSIGN(Instant instant, parse_rfc3339(text));
+  TRY_ASSIGN(Instant instant, TimeReader(text).read(true));
   return MicroTime(instant.seconds * 1'000'000 + instant.nanos / 1000);
 }
 
