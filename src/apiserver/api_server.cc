@@ -52,7 +52,7 @@ Status negotiate(Call& call, HttpAnswer& answer) {
   bool shapes = !call.resource->virtual_ || call.resource->plural() == "componentstatuses";
   bool reads = call.info.verb == "get" || call.info.verb == "list" || call.info.verb == "watch";
   auto type = negotiate_output(call.request->headers.get("Accept"), {.table = shapes, .partial = shapes, .partial_list = shapes, .discovery = false});
-  if (!type) return reigen::fail(not_acceptable());
+  if (!type) return reigen::fail(not_acceptable(call.request->headers.get("Accept")));
   type->pretty = type->pretty || (reads && wants_pretty(*call.request)) || call.request->query.has("pretty");
   answer.set_type(*type);
   return {};
@@ -101,6 +101,9 @@ void ApiServer::handle(std::shared_ptr<http::Request> request, std::shared_ptr<h
   if (!user) return call->fail(user.error());
   call->user = std::move(*user);
   user = impersonate(*core_, *call->request, call->user);
+  if (!user && !api::find_status(user.error()))
+    return call->responder->send(500, {{"Content-Type", "text/plain; charset=utf-8"}},
+                                 "Internal Server Error: \"" + call->request->target + "\": " + user.error().message() + "\n");
   if (!user) return call->fail(user.error());
   call->user = std::move(*user);
   if (auto status = authorize(*call); !status) return call->fail(status.error());

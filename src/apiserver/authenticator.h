@@ -37,12 +37,31 @@ class Authenticator {
   virtual Result<Authentication> authenticate(const Credentials& credentials) = 0;
 };
 
+// Asks one after the other; the first that knows the sender decides. Does not own them.
+class UnionAuthenticator final : public Authenticator {
+ public:
+  explicit UnionAuthenticator(std::vector<Authenticator*> authenticators) : authenticators_(std::move(authenticators)) {}
+  Result<Authentication> authenticate(const Credentials& credentials) override;
+
+ private:
+  std::vector<Authenticator*> authenticators_;
+};
+
 // Tokens that are asked about instead of sent: TokenReview.
 class TokenAuthenticator {
  public:
   virtual ~TokenAuthenticator() = default;
   // user null when the token is unknown. `audiences` empty: the API server's own.
   virtual Result<Authentication> authenticate_token(std::string_view token, const std::vector<std::string>& audiences) = 0;
+};
+
+class UnionTokenAuthenticator final : public TokenAuthenticator {
+ public:
+  explicit UnionTokenAuthenticator(std::vector<TokenAuthenticator*> authenticators) : authenticators_(std::move(authenticators)) {}
+  Result<Authentication> authenticate_token(std::string_view token, const std::vector<std::string>& audiences) override;
+
+ private:
+  std::vector<TokenAuthenticator*> authenticators_;
 };
 
 // Makes service account tokens (TokenRequest).

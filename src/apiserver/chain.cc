@@ -82,7 +82,9 @@ Result<UserPtr> authenticate(Core& core, const http::Request& request) {
     if (!found) return reigen::fail(api::unauthorized());
     if (found->user) return with_authenticated_group(std::move(found->user));
   }
-  if (!core.anonymous || (!credentials.authorization.empty() && core.authenticator)) return reigen::fail(api::unauthorized());
+  // A bearer token nobody knows is an error; other schemes are as if they were not there.
+  bool bearer = http::iequals(credentials.authorization.substr(0, 7), "bearer ");
+  if (!core.anonymous || (bearer && core.authenticator)) return reigen::fail(api::unauthorized());
   return anonymous_user();
 }
 
@@ -125,7 +127,7 @@ Result<UserPtr> impersonate(Core& core, const http::Request& request, UserPtr us
   for (const auto& field : request.headers) extra = extra || http::iequals(std::string_view(field.name).substr(0, kExtra.size()), kExtra);
   const std::string* uid = request.headers.find("Impersonate-Uid");
   if (!wanted && groups.empty() && !extra && !uid) return user;
-  if (!wanted) return reigen::fail(api::internal_error("requested [{Group  " + std::string(groups.empty() ? "" : groups[0]) + "  }] without impersonating a user"));
+  if (!wanted) return reigen::fail(Code::kInvalidArgument, "requested [{Group  " + std::string(groups.empty() ? "" : groups[0]) + "    }] without impersonating a user");
   auto target = std::make_shared<User>();
   TRY(impersonate_user(core, *user, *wanted, *target));
   if (!groups.empty()) target->groups.clear();

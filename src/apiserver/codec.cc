@@ -136,7 +136,17 @@ Error unsupported_body() {
   return api::unsupported_media_type("the body of the request was in an unknown format - accepted media types include: " + std::string(kAccepted));
 }
 
-Error not_acceptable() {
+Error not_acceptable(std::string_view accept) {
+  bool known = accept.find("application/json") != std::string_view::npos || accept.find("application/yaml") != std::string_view::npos ||
+               accept.find("application/vnd.kubernetes.protobuf") != std::string_view::npos || accept.find('*') != std::string_view::npos;
+  if (!known) {
+    api::ApiStatus status;
+    status.code = 406;
+    status.reason = "NotAcceptable";
+    status.message = "406: Not Acceptable\n\nAvailable representations: " + std::string(kAccepted);
+    status.has_details = true;
+    return api::to_error(std::move(status));
+  }
   return api::not_acceptable("only the following media types are accepted: " + std::string(kAccepted));
 }
 

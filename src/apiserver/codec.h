@@ -21,7 +21,8 @@ Result<api::Object> decode_body(std::string_view body, Encoding encoding, const 
 // 415 with the media types a body may have.
 Error unsupported_body();
 // 406 with the media types an answer may have.
-Error not_acceptable();
+// `accept`: of the request; a form nobody knows is answered otherwise than a known one in a shape that is not served.
+Error not_acceptable(std::string_view accept);
 
 
 // Kubernetes' envelope around protobuf; resourceVersion left out.

@@ -26,6 +26,7 @@ void validate_owners(const ObjectMeta& meta, const FieldPath& path, FieldErrors&
   for (const auto& owner : meta.owner_references) {
     size_t slash = owner.api_version.find('/');
     std::string_view version = slash == std::string::npos ? std::string_view(owner.api_version) : std::string_view(owner.api_version).substr(slash + 1);
+    if (version.find('/') != std::string_view::npos) version = {};
     if (version.empty()) errors.push_back(FieldError::invalid(path.child("apiVersion"), owner.api_version, "version must not be empty"));
     if (owner.kind.empty()) errors.push_back(FieldError::invalid(path.child("kind"), owner.kind, "kind must not be empty"));
     if (owner.name.empty()) errors.push_back(FieldError::invalid(path.child("name"), owner.name, "name must not be empty"));
@@ -50,6 +51,17 @@ void validate_finalizers(const ObjectMeta& meta, const FieldPath& path, FieldErr
   }
   if (orphan && foreground)
     errors.push_back(FieldError::invalid(path, api::BadValue::raw("[]string"), "finalizer orphan and foregroundDeletion cannot be both set"));
+}
+
+// Finalizers of users carry a domain; these do not need one.
+bool is_standard_finalizer(std::string_view name) { return name == kOrphan || name == kForeground || name == "kubernetes"; }
+
+void validate_finalizer_domains(const ObjectMeta& meta, const FieldPath& path, FieldErrors& errors) {
+  for (size_t i = 0; i < meta.finalizers.size(); ++i) {
+    const std::string& name = meta.finalizers[i];
+    if (name.find('/') != std::string::npos || is_standard_finalizer(name)) continue;
+    errors.push_back(FieldError::invalid(path.index(i), name, "name is neither a standard finalizer name nor is it fully qualified"));
+  }
 }
 
 void validate_managers(const ObjectMeta& meta, const FieldPath& path, FieldErrors& errors) {
@@ -137,6 +149,7 @@ void validate_meta(const ObjectMeta& meta, bool namespaced, const Strategy& stra
   validate_common(meta, path, errors);
   validate_finalizers(meta, finalizers, errors);
   validate_managers(meta, managers, errors);
+  validate_finalizer_domains(meta, finalizers, errors);
 }
 
 void validate_meta_update(const ObjectMeta& meta, const ObjectMeta& old, FieldErrors& errors) {
@@ -161,6 +174,7 @@ void validate_meta_update(const ObjectMeta& meta, const ObjectMeta& old, FieldEr
 }
 
 void keep_system_fields(ObjectMeta& meta, const ObjectMeta& old) {
+  meta.self_link.clear();
   if (meta.uid.empty()) meta.uid = old.uid;
   if (!old.creation_timestamp.is_zero()) meta.creation_timestamp = old.creation_timestamp;
   if (old.deletion_timestamp) meta.deletion_timestamp = old.deletion_timestamp;

@@ -134,7 +134,7 @@ bool serve_openapi(Call& call, const ApiServerOptions& options, std::string_view
 
 void serve_discovery(Call& call, std::string_view path) {
   auto type = negotiate_output(call.request->headers.get("Accept"), {.table = false, .partial = false, .partial_list = false, .discovery = true});
-  if (!type) return call.fail(not_acceptable());
+  if (!type) return call.fail(not_acceptable(call.request->headers.get("Accept")));
   auto document = call.core.discovery.find(path, type->shape);
   if (!document) {
     // A version below a known group, or of core, is answered in the API's own form.

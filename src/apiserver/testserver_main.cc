@@ -11,6 +11,8 @@
 #include "apiserver/auth/credential_file.h"
 #include "apiserver/auth/node_authorizer.h"
 #include "apiserver/auth/rbac_authorizer.h"
+#include "apiserver/auth/service_account_tokens.h"
+#include "apiserver/authenticator.h"
 #include "apiserver/authorizer.h"
 #include "apiserver/bootstrap/bootstrap.h"
 #include "apiserver/local_transport.h"
@@ -63,12 +65,18 @@ Status run(const std::string& directory, uint16_t port) {
   ThreadExecutor executor(2);
   TRY_ASSIGN(auto store, store::EmbeddedStore::open({.directory = directory, .executor = &executor}));
   TokenFileAuthenticator tokens({{"admintoken", "admin", "admin-uid", {"system:masters"}}, {"alicetoken", "alice", "alice-uid", {"devs"}}});
+  TRY_ASSIGN(SigningKey key, SigningKey::generate());
+  ServiceAccountTokens accounts_tokens({}, std::move(key), executor.clock(), system_random());
+  UnionAuthenticator authenticators({&tokens, &accounts_tokens});
+  UnionTokenAuthenticator token_authenticators({&tokens, &accounts_tokens});
   auto plugins = default_admission_plugins();
   ApiServerOptions options;
-  options.authenticator = &tokens;
-  options.token_authenticator = &tokens;
+  options.authenticator = &authenticators;
+  options.token_authenticator = &token_authenticators;
+  options.token_issuer = &accounts_tokens;
   for (auto& plugin : plugins) options.admission.push_back(plugin.get());
   ApiServer server(options, *store, executor, system_random());
+  accounts_tokens.set_reader(&server.reader());
   MastersAuthorizer masters;
   NodeAuthorizer nodes(server.reader());
   RbacAuthorizer rbac(server.reader());

@@ -2,7 +2,10 @@
 
 #include <string_view>
 
+#include "api/batchv1.h"
+#include "api/certificatesv1.h"
 #include "api/kind_info.h"
+#include "api/object.h"
 #include "apiserver/strategy/core_strategies.h"
 
 namespace reigen::apiserver {
@@ -12,6 +15,26 @@ namespace {
 class CountingStrategy : public Strategy {
  public:
   bool counts_generation() const override { return true; }
+};
+
+class PodTemplateStrategy final : public Strategy {
+ public:
+  bool counts_generation() const override { return true; }
+  bool returns_deleted_object() const override { return true; }
+};
+
+class JobStrategy final : public CountingStrategy {
+ public:
+  std::vector<std::string_view> fields() const override { return {"status.successful"}; }
+  std::string field_value(const api::Object& object, std::string_view) const override { return std::to_string(object.as<api::batchv1::Job>().status.succeeded); }
+};
+
+class SigningRequestStrategy final : public Strategy {
+ public:
+  std::vector<std::string_view> fields() const override { return {"spec.signerName"}; }
+  std::string field_value(const api::Object& object, std::string_view) const override {
+    return object.as<api::certificatesv1::CertificateSigningRequest>().spec.signer_name;
+  }
 };
 
 struct Line {
@@ -39,7 +62,7 @@ constexpr Line kLines[] = {
     {"", "Service", service_strategy},
     {"", "Event", event_strategy},
     {"", "ServiceAccount", returning_strategy},
-    {"", "PodTemplate", returning_strategy},
+    {"", "PodTemplate", instance<PodTemplateStrategy>},
     {"", "PersistentVolume", returning_strategy},
     {"", "PersistentVolumeClaim", returning_strategy},
     {"", "ResourceQuota", returning_strategy},
@@ -51,7 +74,8 @@ constexpr Line kLines[] = {
     {"storage.k8s.io", "StorageClass", returning_strategy},
     {"storage.k8s.io", "CSINode", returning_strategy},
     {"storage.k8s.io", "VolumeAttachment", returning_strategy},
-    {"batch", "Job", instance<CountingStrategy>},
+    {"batch", "Job", instance<JobStrategy>},
+    {"certificates.k8s.io", "CertificateSigningRequest", instance<SigningRequestStrategy>},
     {"batch", "CronJob", instance<CountingStrategy>},
     {"policy", "PodDisruptionBudget", instance<CountingStrategy>},
     {"networking.k8s.io", "Ingress", instance<CountingStrategy>},

@@ -61,6 +61,7 @@ Result<api::Object> token_review(Call& call, api::Object object) {
   review.status.user = info_of(*found->user);
   if (!found->user->in_group(kGroupAuthenticated)) review.status.user.groups.emplace_back(kGroupAuthenticated);
   review.status.audiences = found->audiences;
+  if (review.status.audiences.empty() && call.core.token_issuer) review.status.audiences = call.core.token_issuer->default_audiences();
   return object;
 }
 
@@ -92,7 +93,7 @@ void fill(Call& call, const AccessRequest& access, authz::SubjectAccessReviewSta
   status.evaluation_error = verdict.error;
 }
 
-Status check_attributes(const Call& call, std::string_view kind, bool resource, bool other, bool subject) {
+Status check_attributes(const Call& call, bool resource, bool other, bool subject) {
   api::FieldErrors errors;
   api::FieldPath spec("spec");
   if (resource && other)
@@ -101,12 +102,12 @@ Status check_attributes(const Call& call, std::string_view kind, bool resource, 
     errors.push_back(api::FieldError::invalid(spec.child("resourceAttributes"), api::BadValue::raw("null"), "exactly one of nonResourceAttributes or resourceAttributes must be specified"));
   if (!subject) errors.push_back(api::FieldError::invalid(spec.child("user"), "", "at least one of user or group must be specified"));
   if (errors.empty()) return {};
-  return reigen::fail(api::invalid({call.resource->group(), kind}, "", errors));
+  return reigen::fail(api::invalid({call.resource->group(), ""}, "", errors));
 }
 
 Result<api::Object> self_access(Call& call, api::Object object) {
   auto& review = object.mut<authz::SelfSubjectAccessReview>();
-  TRY(check_attributes(call, "SelfSubjectAccessReview", review.spec.resource_attributes.has_value(), review.spec.non_resource_attributes.has_value(), true));
+  TRY(check_attributes(call, review.spec.resource_attributes.has_value(), review.spec.non_resource_attributes.has_value(), true));
   fill(call, access_of(*call.user, review.spec.resource_attributes.get(), review.spec.non_resource_attributes.get()), review.status);
   return object;
 }
@@ -123,18 +124,31 @@ User user_of(const authz::SubjectAccessReviewSpec& spec) {
 Result<api::Object> subject_access(Call& call, api::Object object) {
   auto& review = object.mut<authz::SubjectAccessReview>();
   const auto& spec = review.spec;
-  TRY(check_attributes(call, "SubjectAccessReview", spec.resource_attributes.has_value(), spec.non_resource_attributes.has_value(), !spec.user.empty() || !spec.groups.empty()));
+  TRY(check_attributes(call, spec.resource_attributes.has_value(), spec.non_resource_attributes.has_value(), !spec.user.empty() || !spec.groups.empty()));
   User user = user_of(spec);
   fill(call, access_of(user, spec.resource_attributes.get(), spec.non_resource_attributes.get()), review.status);
   return object;
 }
 
+Status check_local(const Call& call, const authz::SubjectAccessReviewSpec& spec) {
+  api::FieldErrors errors;
+  api::FieldPath path("spec");
+  if (spec.resource_attributes && spec.resource_attributes->namespace_ != call.ns())
+    errors.push_back(api::FieldError::invalid(path.child("resourceAttributes.namespace"), spec.resource_attributes->namespace_, "must match metadata.namespace"));
+  if (spec.non_resource_attributes)
+    errors.push_back(api::FieldError::invalid(path.child("nonResourceAttributes"),
+                                              api::BadValue::raw("authorization.NonResourceAttributes{Path:\"" + spec.non_resource_attributes->path + "\", Verb:\"" +
+                                                                 spec.non_resource_attributes->verb + "\"}"),
+                                              "disallowed on this kind of request"));
+  if (errors.empty()) return {};
+  return reigen::fail(api::invalid({call.resource->group(), ""}, "", errors));
+}
+
 Result<api::Object> local_subject_access(Call& call, api::Object object) {
   auto& review = object.mut<authz::LocalSubjectAccessReview>();
   const auto& spec = review.spec;
-  TRY(check_attributes(call, "LocalSubjectAccessReview", spec.resource_attributes.has_value(), spec.non_resource_attributes.has_value(), !spec.user.empty() || !spec.groups.empty()));
-  if (spec.resource_attributes && spec.resource_attributes->namespace_ != call.ns())
-    return reigen::fail(api::bad_request("spec.resourceAttributes.namespace must match namespace: " + std::string(call.ns())));
+  TRY(check_local(call, review.spec));
+  TRY(check_attributes(call, spec.resource_attributes.has_value(), spec.non_resource_attributes.has_value(), !spec.user.empty() || !spec.groups.empty()));
   review.metadata.namespace_ = call.ns();
   User user = user_of(spec);
   fill(call, access_of(user, spec.resource_attributes.get(), spec.non_resource_attributes.get()), review.status);
@@ -158,6 +172,7 @@ Result<api::Object> self_rules(Call& call, api::Object object) {
     out.verbs = std::move(rule.verbs);
     out.non_resource_urls = std::move(rule.urls);
   }
+  review.spec = {};
   review.status.incomplete = rules.incomplete;
   review.status.evaluation_error = rules.error;
   return object;

@@ -86,6 +86,11 @@ void attempt(const CreateRunPtr& run) {
   api::Object object = run->plan.object;
   StrategyContext context = strategy_context(call, Part::kMain, run->plan.dry_run);
   if (auto status = prepare_and_validate(*run, object, context); !status) return run->plan.done(reigen::fail(std::move(status).error()));
+  if (!run->plan.dry_run && !object.meta().resource_version.empty() && object.meta().resource_version != "0") {
+    api::ApiStatus refused;
+    refused.message = "resourceVersion should not be set on objects to be created";
+    return run->plan.done(reigen::fail(api::to_error(std::move(refused))));
+  }
   object.mut_meta().resource_version.clear();
   auto rollback = resource.strategy->begin_create(context, object);
   if (!rollback) return run->plan.done(reigen::fail(std::move(rollback).error()));

@@ -151,6 +151,8 @@ Result<Begin> find_begin(Call& call, const ListOptions& options) {
   Begin begin;
   TRY_ASSIGN(int64_t version, parse_resource_version(options.resource_version));
   bool initial = options.send_initial_events.value_or(version == 0);
+  // Revision 1 is the empty store, before a cluster was made in it: nobody got it from a list.
+  if (!initial && version == 1) version = -1;
   if (!initial) {
     begin.after = version ? version : call.core.store.current_revision();
     begin.initial.revision = begin.after;
@@ -196,10 +198,10 @@ void do_watch(const CallPtr& call) {
   auto output = call->answer->watch(*call);
   auto run = std::make_shared<WatchRun>(call, std::move(*selection), output);
   run->begin(std::move(begin->initial), begin->initial_end, options->bookmarks, timeout_of(*call, *options));
-  auto watch = core.store.watch(prefix, begin->after, run);
+  auto watch = begin->after < 0 ? Result<std::unique_ptr<store::Watch>>(reigen::fail(Code::kGone, "too old")) : core.store.watch(prefix, begin->after, run);
   if (watch) return run->attach(std::move(*watch));
   if (watch.error().code() == Code::kGone)
-    output->error(api::expired("too old resource version: " + std::to_string(begin->after) + " (" + std::to_string(core.store.compacted_revision()) + ")"));
+    output->error(api::expired("too old resource version: " + std::to_string(std::abs(begin->after)) + " (" + std::to_string(core.store.compacted_revision()) + ")"));
   run->stop(true);
 }
 
