@@ -332,6 +332,34 @@ TEST_F(AgentTest, ARestartedAgentAdoptsAndLaterSeesTheEnd) {
   ASSERT_TRUE(wait([&](const Pod& p) { return p.status.container_statuses[0].restart_count == 1 && is_ready(p); }, "p1"));
 }
 
+TEST_F(AgentTest, AfterARebootThePodComesBackWithItsVolume) {
+  Pod pod = make_pod("p1", {"sh", "-c", "echo x >> /data/starts; sleep 1000"});
+  Volume volume;
+  volume.name = "data";
+  volume.empty_dir.emplace();
+  pod.spec.volumes.push_back(volume);
+  VolumeMount mount;
+  mount.name = "data";
+  mount.mount_path = "/data";
+  pod.spec.containers[0].volume_mounts.push_back(mount);
+  api_.put(api::Object::of(pod));
+  ASSERT_TRUE(wait(is_ready, "p1"));
+  auto before = api_.get<Pod>("default", "p1")->status.container_statuses[0].container_id.substr(7);
+  agent_.reset();
+  int container = runtime_->container_status(before)->pid;
+  int conmon = std::atoi(read_file(dir_ + "/run/c/" + before + "/conmon.pid").value().c_str());
+  runtime_.reset();
+  ::kill(conmon, SIGKILL);
+  ::kill(container, SIGKILL);
+  ::usleep(100'000);
+  auto mounts = linux::mounts_below(dir_);
+  for (const auto& point : *mounts) ASSERT_TRUE(linux::unmount(point));
+  start();
+  ASSERT_TRUE(wait([&](const Pod& p) { return is_ready(p) && p.status.container_statuses[0].restart_count == 1; }, "p1"));
+  EXPECT_EQ("x\nx\n", read_file(dir_ + "/data/pods/uid-p1/volumes/data/starts").value_or(""));
+  EXPECT_NE(std::string::npos, api_.events().find("SandboxChanged: "));
+}
+
 TEST_F(AgentTest, AMissingImageBacksOff) {
   Pod pod = make_pod("p1", {});
   pod.spec.containers[0].image = "nosuch";

@@ -1,8 +1,6 @@
 #include "node/local_node_dialer.h"
 
-#include <arpa/inet.h>
 #include <fmt/core.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -192,15 +190,8 @@ void LocalNodeDialer::port_forward(apiserver::PodTarget pod, uint16_t port, Stre
   if ((*worker)->host_network()) return http::dial("127.0.0.1:" + std::to_string(port), kDialTimeout, std::move(done));
   if (netns.empty()) return done(fail(Code::kUnavailable, "pod is not running - cannot forward ports"));
   executor_.post(tasks_.wrap([this, netns, port, done = std::move(done)]() mutable {
-    auto fd = linux::socket_in(wrapper_, netns, AF_INET, SOCK_STREAM);
+    auto fd = linux::connect_loopback_in(wrapper_, netns, port);
     if (!fd) return done(fail(fd.error()));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(fd->get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) {
-      return done(fail_errno("failed to connect to localhost:" + std::to_string(port) + " inside the pod's namespace"));
-    }
     finish_connect(poller_, std::move(*fd), executor_, std::move(done));
   }));
 }

@@ -58,7 +58,7 @@ void PodWorker::terminate() {
   bool going = removed_ || base_.metadata.deletion_timestamp.has_value();
   if (!cleaned_) write_status(true);
   if (dirty_status_ && !removed_ && !going) return;  // the end of a pod that stays is told before its traces go
-  if (!cleaned_ && !clean_up(going)) {
+  if (!cleaned_ && !clean_up(true)) {
     retry_after(std::chrono::seconds(2));
     return;
   }
@@ -124,8 +124,8 @@ void PodWorker::signal(const std::string& id, Duration grace) {
   }));
 }
 
-// Removes what the runtime and the network have of the pod. False: try again.
-bool PodWorker::clean_up(bool everything) {
+// Removes what the runtime and the network have of the pod, and at its end its volumes: they outlive a sandbox. False: try again.
+bool PodWorker::clean_up(bool with_volumes) {
   auto failed = [&](const Status& status) {
     if (!status) LOG(kWarning, "node", "removing pod {}/{}: {}", namespace__, name_, status.error().message());
     return !status.has_value();
@@ -145,9 +145,8 @@ bool PodWorker::clean_up(bool everything) {
   sandbox_ready_ = false;
   sandbox_id_.clear();
   netns_.clear();
-  if (!context_.options.hollow && failed(remove_pod_dir(pod_dir()))) return false;
+  if (with_volumes && !context_.options.hollow && failed(remove_pod_dir(pod_dir()))) return false;
   volumes_ready_ = files_ready_ = false;
-  (void)everything;
   return true;
 }
 

@@ -137,7 +137,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void terminate();
   void stop(Slot& slot, Duration grace, std::string message);
   void signal(const std::string& id, Duration grace);
-  bool clean_up(bool with_logs);
+  bool clean_up(bool with_volumes);
   void delete_object();
   std::string termination_message(const Slot& slot, const runtime::ContainerStatus& status) const;
 

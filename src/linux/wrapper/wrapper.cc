@@ -1,6 +1,9 @@
 #include "linux/wrapper/wrapper.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -57,6 +60,18 @@ Result<Fd> socket_in(const std::string& wrapper, const std::string& netns_path, 
   int fd = -1;
   ::memcpy(&fd, CMSG_DATA(header), sizeof fd);
   return Fd(fd);
+}
+
+Result<Fd> connect_loopback_in(const std::string& wrapper, const std::string& netns_path, uint16_t port) {
+  TRY_ASSIGN(Fd fd, socket_in(wrapper, netns_path, AF_INET, SOCK_STREAM));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) {
+    return fail_errno("failed to connect to localhost:" + std::to_string(port) + " inside the pod's namespace");
+  }
+  return fd;
 }
 
 }  // namespace reigen::linux
