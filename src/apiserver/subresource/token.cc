@@ -25,9 +25,9 @@ Status check(const TokenRequest& request) {
   if (seconds < kMinSeconds)
     errors.push_back(api::FieldError::invalid(spec.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes"));
   if (seconds > kMaxSeconds)
-    errors.push_back(api::FieldError::too_long(spec.child("expirationSeconds"), kMaxSeconds));
+    errors.push_back(api::FieldError::invalid(spec.child("expirationSeconds"), seconds, "may not specify a duration larger than 2^32 seconds"));
   if (errors.empty()) return {};
-  return reigen::fail(api::invalid({"authentication.k8s.io", "TokenRequest"}, request.metadata.name, errors));
+  return reigen::fail(api::invalid({"authentication.k8s.io", "TokenRequest"}, "", errors));
 }
 
 // The object the token is bound to must exist, with the uid asked for.
