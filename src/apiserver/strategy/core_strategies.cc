@@ -26,6 +26,11 @@ class PodStrategy final : public Strategy {
     pod.metadata.owner_references = old.meta().owner_references;
     if (pod.status.qos_class.empty()) pod.status.qos_class = old.as<Pod>().status.qos_class;
   }
+  // The field's old name holds the same, for old clients.
+  void canonicalize(Object& object) const override {
+    const Pod& pod = object.as<Pod>();
+    if (pod.spec.service_account != pod.spec.service_account_name) object.mut<Pod>().spec.service_account = pod.spec.service_account_name;
+  }
   std::optional<int64_t> grace_period(StrategyContext&, const Object& object, std::optional<int64_t> asked) const override {
     const Pod& pod = object.as<Pod>();
     int64_t period = asked.value_or(pod.spec.termination_grace_period_seconds.value_or(0));
