@@ -37,12 +37,19 @@ class TokenIssuer;
 struct Core;
 struct User;
 
+struct OpenApiDocument {
+  std::shared_ptr<const std::string> body;
+  std::string media_type;
+  std::string etag;  // without quotes; changes with the content
+};
+
 // Makes /openapi/v2 and /openapi/v3 documents.
 class OpenApiProvider {
  public:
   virtual ~OpenApiProvider() = default;
-  // `path` as asked ("/openapi/v2", "/openapi/v3", "/openapi/v3/apis/apps/v1"). Null: 404. Sets the media type.
-  virtual std::shared_ptr<const std::string> document(std::string_view path, std::string_view accept, std::string& media_type) = 0;
+  // `path` as asked ("/openapi/v2", "/openapi/v3", "/openapi/v3/apis/apps/v1"). No body and no etag: 404. No body but an etag: the
+  // one the client knows (without quotes) is still right.
+  virtual OpenApiDocument document(std::string_view path, std::string_view accept, std::string_view known_etag) = 0;
 };
 
 // One part of /readyz, /livez and /healthz.

@@ -118,17 +118,22 @@ bool serve_health(Call& call, const ApiServerOptions& options, std::string_view 
 
 bool serve_openapi(Call& call, const ApiServerOptions& options, std::string_view path) {
   if (path != "/openapi/v2" && path != "/openapi/v3" && !path.starts_with("/openapi/v3/")) return false;
-  std::string media_type = "application/json";
-  auto document = options.openapi ? options.openapi->document(path, call.request->headers.get("Accept"), media_type) : nullptr;
-  if (!document && path == "/openapi/v3") document = std::make_shared<const std::string>("{\"paths\":{}}\n");
-  count_answer(call, document ? 200 : 404);
-  if (!document) {
+  std::string_view known = call.request->headers.get("If-None-Match");
+  if (known.starts_with("W/")) known.remove_prefix(2);
+  if (known.size() >= 2 && known.starts_with('"') && known.ends_with('"')) known = known.substr(1, known.size() - 2);
+  OpenApiDocument document;
+  if (options.openapi) document = options.openapi->document(path, call.request->headers.get("Accept"), known);
+  else if (path == "/openapi/v3") document = {std::make_shared<const std::string>("{\"paths\":{}}\n"), "application/json", ""};
+  int code = document.body ? 200 : document.etag.empty() ? 404 : 304;
+  count_answer(call, code);
+  if (code == 404) {
     call.responder->send(404, {}, http::Body());
     return true;
   }
-  http::Headers headers = answer_headers(call, media_type);
+  http::Headers headers = answer_headers(call, document.media_type);
   headers.add("Vary", "Accept");
-  call.responder->send(200, std::move(headers), http::Body(std::move(document)));
+  if (!document.etag.empty()) headers.add("Etag", "\"" + document.etag + "\"");
+  call.responder->send(code, std::move(headers), code == 304 ? http::Body() : http::Body(std::move(document.body)));
   return true;
 }
 

@@ -13,6 +13,9 @@
 
 namespace reigen::api {
 
+// Whether the type's fields are owned together (structType=atomic).
+bool is_atomic_struct(const TypeDesc* type);
+
 // What the schema says about a node. Without a type the rules are deduced from the value: maps merge, lists are owned as a whole.
 struct Schema {
   const ValueType* value = nullptr;

@@ -45,6 +45,8 @@ bool is_atomic_type(const TypeDesc& type) {
   return std::ranges::any_of(kAtomicTypes, [&](const auto& entry) { return entry.second == type.name && entry.first == type.group; });
 }
 
+}  // namespace
+
 bool is_atomic_struct(const TypeDesc* type) {
   static const std::unordered_set<const TypeDesc*> atomic = [] {
     std::unordered_set<const TypeDesc*> found;
@@ -54,6 +56,8 @@ bool is_atomic_struct(const TypeDesc* type) {
   }();
   return atomic.contains(type);
 }
+
+namespace {
 
 // The value a missing key has: the schema's default, or the zero value where the field is required.
 Value default_of(const FieldDesc& field) {
