@@ -1,0 +1,69 @@
+#include <fmt/core.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/poller.h"
+#include "cli/commands.h"
+#include "cli/instance.h"
+#include "linux/mount.h"
+#include "network/clean.h"
+#include "runtime/crun_runtime.h"
+
+namespace reigen::cli {
+namespace {
+
+// Ends every container of the instance and takes its sandboxes apart.
+Status remove_pods(const Instance& instance) {
+  ThreadExecutor executor(4, "clean");
+  Poller poller;
+  runtime::CrunOptions options;
+  options.data_dir = instance.node_dir() + "/runtime";
+  options.run_dir = instance.run_dir;
+  options.instance = instance.id;
+  TRY_ASSIGN(auto runtime, runtime::CrunRuntime::open(std::move(options), executor, poller));
+  Status first;
+  auto note = [&](Status done) {
+    if (!done && first && done.error().code() != Code::kNotFound) first = std::move(done);
+  };
+  for (const auto& container : runtime->list_containers()) {
+    if (container.state == runtime::ContainerState::kRunning) note(runtime->kill_container(container.id, 9));
+    if (container.state == runtime::ContainerState::kRunning) note(runtime->stop_container(container.id, "KILL", std::chrono::seconds(0)));
+    note(runtime->remove_container(container.id));
+  }
+  for (const auto& sandbox : runtime->list_sandboxes()) note(runtime->remove_sandbox(sandbox.id));
+  return first;
+}
+
+}  // namespace
+
+Status run_clean(const CleanOptions& options) {
+  if (!path_exists(options.data_dir)) return {};
+  TRY_ASSIGN(Instance instance, find_instance(options.data_dir));
+  if (path_exists(instance.store_dir())) {
+    auto lock = FileLock::acquire(instance.store_dir() + "/lock");
+    if (!lock && lock.error().code() == Code::kAlreadyExists) {
+      return fail(Code::kUnavailable, fmt::format("the server of {} is running; stop it first", instance.data_dir));
+    }
+  }
+  Status first;
+  auto note = [&](Status done) {
+    if (!done && first) first = std::move(done);
+  };
+  if (path_exists(instance.node_dir())) {
+    note(remove_pods(instance));
+    note(network::remove_network(instance.id, instance.run_dir));
+    note(linux::unmount_below(instance.node_dir()));
+    note(linux::unmount_below(instance.run_dir));
+    note(linux::unmount_below(instance.image_dir()));
+  }
+  note(remove_tree(instance.run_dir));
+  TRY(first);
+  TRY_ASSIGN(auto names, list_directory(instance.data_dir));
+  for (const auto& name : names) {
+    if (!options.keep_images || name != "images") TRY(remove_tree(instance.data_dir + "/" + name));
+  }
+  if (!options.keep_images) TRY(remove_tree(instance.data_dir));
+  return {};
+}
+
+}  // namespace reigen::cli
