@@ -5,6 +5,7 @@
 #include "base/poller.h"
 #include "cli/commands.h"
 #include "cli/instance.h"
+#include "linux/cgroup.h"
 #include "linux/mount.h"
 #include "network/clean.h"
 #include "runtime/crun_runtime.h"
@@ -34,6 +35,19 @@ Status remove_pods(const Instance& instance) {
   return first;
 }
 
+Status unmount_all(const std::string& folder) {
+  TRY_ASSIGN(auto mounts, linux::mounts_below(folder));
+  for (const auto& mount : mounts) TRY(linux::unmount(mount));
+  return {};
+}
+
+Status remove_cgroups(const Instance& instance) {
+  TRY_ASSIGN(auto cgroups, linux::Cgroups::open());
+  auto group = "/reigen-" + instance.id;
+  cgroups.kill_all(group);
+  return cgroups.remove(group);
+}
+
 }  // namespace
 
 Status run_clean(const CleanOptions& options) {
@@ -52,9 +66,8 @@ Status run_clean(const CleanOptions& options) {
   if (path_exists(instance.node_dir())) {
     note(remove_pods(instance));
     note(network::remove_network(instance.id, instance.run_dir));
-    note(linux::unmount_below(instance.node_dir()));
-    note(linux::unmount_below(instance.run_dir));
-    note(linux::unmount_below(instance.image_dir()));
+    for (const auto& folder : {instance.node_dir(), instance.run_dir, instance.image_dir()}) note(unmount_all(folder));
+    note(remove_cgroups(instance));
   }
   note(remove_tree(instance.run_dir));
   TRY(first);

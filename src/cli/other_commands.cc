@@ -2,19 +2,16 @@
 
 #include "build/image_cli.h"
 #include "cli/commands.h"
-#include "cli/instance.h"
 #include "dns/helper.h"
 
 namespace reigen::cli {
 
 Status run_agent(const AgentOptions&) { return fail(Code::kUnimplemented, "not yet"); }
-Status run_clean(const CleanOptions&) { return fail(Code::kUnimplemented, "not yet"); }
-int run_check() { return 1; }
 
 int run_image(const std::vector<std::string>& arguments) { return build::image_command(arguments); }
 
 std::optional<int> run_hidden(int argc, char** argv) {
-  if (argc > 1 && std::strcmp(argv[1], "dns-helper") == 0) return dns::run_dns_helper(argc - 1, argv + 1);
+  if (argc > 1 && std::strcmp(argv[1], "dns-helper") == 0) return dns::run_dns_helper(argc - 2, argv + 2);
   return std::nullopt;
 }
 
