@@ -13,7 +13,7 @@
 #include "apiserver/auth/node_authorizer.h"
 #include "apiserver/auth/rbac_authorizer.h"
 #include "apiserver/auth/service_account_tokens.h"
-#include "apiserver/auth/union_authenticator.h"
+#include "apiserver/auth/union_token_authenticator.h"
 #include "apiserver/bootstrap/bootstrap.h"
 #include "apiserver/local_transport.h"
 #include "base/log.h"
@@ -60,6 +60,7 @@ struct ControlPlane::State {
   std::unique_ptr<apiserver::BasicFileAuthenticator> passwords;
   std::unique_ptr<apiserver::ServiceAccountTokens> account_tokens;
   std::unique_ptr<apiserver::UnionAuthenticator> authenticator;
+  std::unique_ptr<apiserver::UnionTokenAuthenticator> token_authenticator;
   std::vector<std::unique_ptr<apiserver::AdmissionPlugin>> admission;
   std::unique_ptr<apiserver::ApiServer> api;
   apiserver::MastersAuthorizer masters;
@@ -105,7 +106,8 @@ Status ControlPlane::State::open_credentials() {
   }
   authenticators.push_back(account_tokens.get());
   token_authenticators.push_back(account_tokens.get());
-  authenticator = std::make_unique<apiserver::UnionAuthenticator>(std::move(authenticators), std::move(token_authenticators));
+  authenticator = std::make_unique<apiserver::UnionAuthenticator>(std::move(authenticators));
+  token_authenticator = std::make_unique<apiserver::UnionTokenAuthenticator>(std::move(token_authenticators));
   return {};
 }
 
@@ -113,7 +115,7 @@ Status ControlPlane::State::open_api(apiserver::NodeDialer* dialer) {
   admission = apiserver::default_admission_plugins();
   apiserver::ApiServerOptions api_options;
   api_options.authenticator = authenticator.get();
-  api_options.token_authenticator = authenticator.get();
+  api_options.token_authenticator = token_authenticator.get();
   api_options.token_issuer = account_tokens.get();
   api_options.dialer = dialer;
   for (const auto& plugin : admission) api_options.admission.push_back(plugin.get());
