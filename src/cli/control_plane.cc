@@ -13,7 +13,6 @@
 #include "apiserver/auth/node_authorizer.h"
 #include "apiserver/auth/rbac_authorizer.h"
 #include "apiserver/auth/service_account_tokens.h"
-#include "apiserver/auth/union_token_authenticator.h"
 #include "apiserver/bootstrap/bootstrap.h"
 #include "apiserver/local_transport.h"
 #include "base/log.h"

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/check.h"
 #include "base/files.h"
 #include "base/ip.h"
 #include "base/log.h"
@@ -27,6 +28,13 @@ constexpr const char* kVersion = "v1.32.0+reigen";
 
 // The first /24 of the cluster's range: the share of the only node.
 std::string first_share(const std::string& range) { return range.substr(0, range.find('/')) + "/24"; }
+
+// The flags were checked: these parse.
+IpNetwork network_of(const std::string& text) {
+  auto parsed = IpNetwork::parse(text);
+  CHECK(parsed.has_value());
+  return *parsed;
+}
 
 }  // namespace
 
@@ -65,8 +73,7 @@ Status LocalNode::State::open_network() {
   network_options.instance = instance.id;
   network_options.run_directory = instance.run_dir;
   network_options.cluster_cidrs = pods;
-  TRY_ASSIGN(auto share, IpNetwork::parse(pod_cidr));
-  network_options.pod_cidrs = {share};
+  network_options.pod_cidrs = {network_of(pod_cidr)};
   TRY_ASSIGN(network, network::PodNetwork::open(std::move(network_options)));
   proxy::ProxyOptions proxy_options;
   proxy_options.instance = instance.id;
@@ -79,11 +86,9 @@ Status LocalNode::State::open_network() {
 Status LocalNode::State::open() {
   name = options.node_name.empty() ? host_name() : options.node_name;
   pod_cidr = first_share(options.cluster_cidr);
-  TRY_ASSIGN(auto pod_range, IpNetwork::parse(options.cluster_cidr));
-  TRY_ASSIGN(auto service_range, IpNetwork::parse(options.service_cidr));
-  TRY_ASSIGN(dns, IpAddress::parse(options.cluster_dns));
-  pods = {pod_range};
-  services = {service_range};
+  pods = {network_of(options.cluster_cidr)};
+  services = {network_of(options.service_cidr)};
+  dns = IpAddress::parse(options.cluster_dns).value_or(IpAddress());
   TRY(make_directories(instance.run_dir, 0700));
   TRY(make_directories(instance.node_dir(), 0700));
   TRY_ASSIGN(image_store, image::ImageStore::open(instance.image_dir()));

@@ -38,7 +38,9 @@ Status run_server(const ServerOptions& options) {
   ThreadExecutor executor(8, "work");
   Poller poller;
   std::unique_ptr<LocalNode> node;
-  if (!options.disable_agent) TRY_ASSIGN(node, LocalNode::open(options, instance, executor, poller));
+  if (!options.disable_agent) {
+    TRY_ASSIGN(node, LocalNode::open(options, instance, executor, poller));
+  }
   TRY_ASSIGN(auto plane, ControlPlane::open(options, instance, executor, node ? &node->dialer() : nullptr));
   TRY(plane->start());
   if (node) TRY(node->start(*plane));
