@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "api/equal.h"
 #include "api/json.h"
 #include "api/protobuf.h"
 #include "api/scalars.h"
@@ -87,6 +88,11 @@ TEST_P(EveryKind, ConvertsAsDocument) {
   std::string typed;
   append_json(typed, *kind->type, object.data());
   EXPECT_EQ(difference(json, typed), "");
+  EXPECT_TRUE(to_value(*kind->type, object.data()) == parse_json(typed).value());
+  EXPECT_TRUE(to_value(object) == parse_json(encode_json(object)).value());
+  auto from = from_value(to_value(object), *kind);
+  ASSERT_TRUE(from.has_value()) << from.error().message();
+  EXPECT_TRUE(equal(*from, object));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryKind, testing::ValuesIn(load()), [](const auto& info) {

@@ -590,14 +590,6 @@ Result<TypeMetaText> peek_type_meta(std::string_view text) {
   return meta;
 }
 
-Value to_value(const TypeDesc& type, const void* data) {
-  std::string text;
-  append_json(text, type, data);
-  return parse_json(text).value_or(Value());
-}
-
-Value to_value(const Object& object) { return parse_json(encode_json(object)).value_or(Value()); }
-
 Result<Object> from_value(const Value& document, const KindInfo& kind, DecodeNotes* notes) { return decode_json(to_json(document), kind, notes); }
 
 }  // namespace reigen::api

@@ -2,7 +2,6 @@
 
 #include "api/cursor.h"
 #include "api/json.h"
-#include "api/metav1.h"
 
 namespace reigen::api {
 namespace {
@@ -216,15 +215,6 @@ class Encoder {
   const EncodeOptions options_;
 };
 
-// Documents print as Go prints unstructured objects: members sorted, whatever they are.
-void append_tree(std::string& out, const Object& object) {
-  Value document = object.tree();
-  document.set("apiVersion", Value(object.kind().api_version));
-  document.set("kind", Value(object.kind().kind));
-  document.set("metadata", to_value(type_of<metav1::ObjectMeta>(), &object.meta()));
-  append_json(out, document, {.sorted = true});
-}
-
 }  // namespace
 
 void append_json(std::string& out, const TypeDesc& type, const void* data) { Encoder<StructBacking>(out, {}).object(type, data, nullptr); }
@@ -238,7 +228,8 @@ void append_json(std::string& out, const TypeDesc& type, const Value& document) 
 }
 
 void append_json(std::string& out, const Object& object) {
-  if (object.is_tree()) append_tree(out, object);
+  // Documents print as Go prints unstructured objects: members sorted, whatever they are.
+  if (object.is_tree()) append_json(out, to_value(object), {.sorted = true});
   else append_json(out, object.kind(), object.data());
 }
 

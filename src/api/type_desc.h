@@ -1,7 +1,7 @@
 // The tables that describe every API type, and that every engine (codecs, patches, OpenAPI, selectors) walks.
 //
 // Tables of built-in types are generated from src/schema/*.schema and live for ever. Tables of custom resources are built at run
-// time (see TypeDescBuilder in tree_type.h) and describe documents (api::Value), never structs.
+// time (type_arena.h) and describe documents (api::Value), never structs.
 #pragma once
 
 #include <cstddef>
