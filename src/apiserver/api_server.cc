@@ -7,6 +7,7 @@
 #include "apiserver/http_answer.h"
 #include "apiserver/local_transport.h"
 #include "apiserver/nonresource.h"
+#include "apiserver/service_allocator.h"
 #include "http/server.h"
 
 namespace reigen::apiserver {
@@ -66,6 +67,8 @@ bool is_connect(const Call& call) {
 
 ApiServer::ApiServer(ApiServerOptions options, store::Store& store, Executor& executor, Random& random)
     : options_(std::move(options)), core_(std::make_unique<Core>(store, executor, random, options_.cache_bytes)) {
+  core_->services = std::make_unique<ServiceAllocator>(store, core_->reader, random, executor, options_.services);
+  core_->services->start_repair();
   options_changed();
 }
 

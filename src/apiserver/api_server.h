@@ -59,7 +59,14 @@ struct HealthCheck {
   bool live = true;  // also of /livez
 };
 
+// Where addresses and ports of services come from. Changing them for a cluster that runs is not supported.
+struct ServiceRanges {
+  std::vector<std::string> cidrs = {"10.43.0.0/16"};  // one, or one a family; the first is the default family's
+  uint16_t node_port_low = 30000, node_port_high = 32767;
+};
+
 struct ApiServerOptions {
+  ServiceRanges services;                             // must pass check_service_ranges()
   Authenticator* authenticator = nullptr;            // null: everybody is anonymous
   TokenAuthenticator* token_authenticator = nullptr;  // TokenReview
   TokenIssuer* token_issuer = nullptr;                // serviceaccounts/token
@@ -71,6 +78,9 @@ struct ApiServerOptions {
   bool anonymous = true;
   size_t cache_bytes = 12 << 20;
 };
+
+// What is wrong with the ranges, for the command line.
+Status check_service_ranges(const ServiceRanges& ranges);
 
 class ApiServer {
  public:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apiserver/auth/rbac_authorizer.h"
 #include "apiserver/discovery.h"
 #include "apiserver/metrics.h"
 #include "apiserver/object_cache.h"
@@ -20,6 +21,7 @@ class AdmissionPlugin;
 class Authenticator;
 class Authorizer;
 class NodeDialer;
+class ServiceAllocator;
 class TokenAuthenticator;
 class TokenIssuer;
 class WatchFrames;
@@ -35,6 +37,8 @@ struct Core {
   Discovery discovery;
   ObjectCache cache;
   StoreReader reader;
+  RbacAuthorizer rbac;  // for what users may grant; the authorizer below decides what they may do
+  std::unique_ptr<ServiceAllocator> services;
   Metrics metrics;
   std::unique_ptr<WatchFrames> frames;
 

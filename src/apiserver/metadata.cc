@@ -152,6 +152,10 @@ void validate_meta(const ObjectMeta& meta, bool namespaced, const Strategy& stra
   validate_finalizer_domains(meta, finalizers, errors);
 }
 
+void repeat_meta(const Strategy& strategy, const api::Object& object, bool namespaced, FieldErrors& errors) {
+  validate_meta(object.meta(), namespaced, strategy, errors);
+}
+
 void validate_meta_update(const ObjectMeta& meta, const ObjectMeta& old, FieldErrors& errors) {
   FieldPath path("metadata");
   FieldPath finalizers = path.child("finalizers"), managers = path.child("managedFields");

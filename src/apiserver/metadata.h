@@ -30,6 +30,8 @@ Status match_namespace(api::metav1::ObjectMeta& meta, std::string_view request_n
 std::string generate_name(std::string_view prefix, Random& random);
 
 void validate_meta(const api::metav1::ObjectMeta& meta, bool namespaced, const Strategy& strategy, api::FieldErrors& errors);
+// For the ValidateUpdate of kinds that checks the metadata, with the kind's own rule for names, once more.
+void repeat_meta(const Strategy& strategy, const api::Object& object, bool namespaced, api::FieldErrors& errors);
 void validate_meta_update(const api::metav1::ObjectMeta& meta, const api::metav1::ObjectMeta& old, api::FieldErrors& errors);
 // Update: fields that an update cannot change are taken from old.
 void keep_system_fields(api::metav1::ObjectMeta& meta, const api::metav1::ObjectMeta& old);

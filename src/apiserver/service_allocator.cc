@@ -7,6 +7,7 @@
 #include "api/errors.h"
 #include "api/metav1.h"
 #include "api/object.h"
+#include "apiserver/api_server.h"
 #include "apiserver/object_reader.h"
 #include "apiserver/validation/checks.h"
 #include "apiserver/validation/service.h"
@@ -84,7 +85,7 @@ struct ServiceAllocator::Taken {
   std::vector<uint32_t> ports;                         // indexes
 };
 
-Status ServiceAllocator::check(const ServiceRanges& ranges) {
+Status check_service_ranges(const ServiceRanges& ranges) {
   std::set<bool> families;
   for (const std::string& text : ranges.cidrs) {
     auto cidr = api::parse_cidr(text);
@@ -101,7 +102,7 @@ ServiceAllocator::ServiceAllocator(store::Store& store, ObjectReader& reader, Ra
     : reader_(reader), executor_(executor), port_low_(ranges.node_port_low),
       port_range_(std::to_string(ranges.node_port_low) + "-" + std::to_string(ranges.node_port_high)),
       ports_(store, random, port_options(ranges, port_range_)), tasks_(std::make_unique<TaskGroup>()) {
-  CHECK(check(ranges).has_value());
+  CHECK(check_service_ranges(ranges).has_value());
   for (const std::string& text : ranges.cidrs) {
     Family family;
     family.cidr = parsed(text);

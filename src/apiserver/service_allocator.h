@@ -16,6 +16,9 @@
 #include "apiserver/strategy.h"
 #include "base/executor.h"
 
+namespace reigen::store {
+class Store;
+}
 namespace reigen::api::corev1 {
 struct Service;
 }
@@ -23,21 +26,15 @@ struct Service;
 namespace reigen::apiserver {
 
 class ObjectReader;
-
-struct ServiceRanges {
-  std::vector<std::string> cidrs = {"10.43.0.0/16"};  // one, or one a family; the first is the default family's
-  uint16_t node_port_low = 30000, node_port_high = 32767;
-};
+struct ServiceRanges;
 
 class ServiceAllocator {
  public:
   using Service = api::corev1::Service;
 
-  // `cidrs` must be valid (check()).
+  // The ranges must be valid.
   ServiceAllocator(store::Store& store, ObjectReader& reader, Random& random, Executor& executor, const ServiceRanges& ranges);
   ~ServiceAllocator();
-  // What is wrong with the ranges.
-  static Status check(const ServiceRanges& ranges);
 
   // Takes what a new, resp. changed, service needs and fills it in.
   Result<Rollback> allocate_create(Service& service, bool dry_run);

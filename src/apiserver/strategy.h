@@ -4,8 +4,8 @@
 // conflicts with another one: a hook must give the same answer for the same input, or release what it took (see begin_create).
 // The generic core does for every kind, so that no strategy does: decoding, schema defaults, managedFields, metadata (name, uid,
 // creationTimestamp, generation, resourceVersion, deletion fields), validation of metadata, status isolation, CAS.
-// Order of a create: prepare_create -> validate -> warnings -> canonicalize -> begin_create -> store -> after_create.
-// Order of an update: prepare_update -> validate_update -> warnings_on_update -> canonicalize -> begin_update -> store -> after_update.
+// Order of a create: begin_create -> prepare_create -> validate -> warnings -> canonicalize -> store -> after_create.
+// Order of an update: begin_update -> prepare_update -> validate_update -> warnings_on_update -> canonicalize -> store -> after_update.
 #pragma once
 
 #include <functional>
@@ -28,7 +28,10 @@ struct KindInfo;
 
 namespace reigen::apiserver {
 
+class Authorizer;
 class ObjectReader;
+class RbacAuthorizer;
+class ServiceAllocator;
 
 // Which part of an object a write is about. Each subresource that writes the object itself is one.
 enum class Part : unsigned char { kMain, kStatus, kScale, kBinding, kEphemeralContainers, kResize, kFinalize, kApproval };
@@ -42,6 +45,9 @@ struct StrategyContext {
   Random* random = nullptr;
   WallTime now;
   bool dry_run = false;
+  ServiceAllocator* services = nullptr;  // null: nothing is allocated (tests)
+  RbacAuthorizer* rbac = nullptr;        // whose rules bound what a user may grant; null: no bound
+  Authorizer* authorizer = nullptr;      // null: everything is allowed
 };
 
 // Undoes what begin_* took (an address, a port) when the write fails; or nothing.
@@ -72,7 +78,8 @@ class Strategy {
 
   virtual void canonicalize(api::Object& object) const;
 
-  // Last step before the store; may allocate. With ctx.dry_run it must leave nothing behind.
+  // First step, once the object has its metadata; may allocate, which the rollback undoes when a later step fails. With ctx.dry_run it
+  // must leave nothing behind.
   virtual Result<Rollback> begin_create(StrategyContext&, api::Object& object) const;
   virtual Result<Rollback> begin_update(StrategyContext&, api::Object& object, const api::Object& old) const;
   // After the write is durable; on the store's callback thread: be quick. Not called for a dry run.

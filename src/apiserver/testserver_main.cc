@@ -15,6 +15,7 @@
 #include "apiserver/authenticator.h"
 #include "apiserver/authorizer.h"
 #include "apiserver/bootstrap/bootstrap.h"
+#include "apiserver/kubernetes_service.h"
 #include "apiserver/local_transport.h"
 #include "apiserver/object_reader.h"
 #include "base/log.h"
@@ -87,6 +88,8 @@ Status run(const std::string& directory, uint16_t port) {
   auto accounts = std::make_shared<DefaultAccounts>(executor, *transport);
   TRY_ASSIGN(auto watch, store->watch("/registry/namespaces/", 0, accounts));
   TRY(install_bootstrap_objects(*transport));
+  KubernetesService kubernetes(*transport, executor, {.service_cidr = "10.43.0.0/16", .advertise_address = "10.0.0.1", .port = port, .cluster_dns = "10.43.0.10"});
+  kubernetes.start();
   http::ServerOptions http_options;
   http::Server http(http_options, [&](auto request, auto responder) { server.handle(std::move(request), std::move(responder)); });
   TRY_ASSIGN(auto tls, make_tls(executor.clock().wall()));
@@ -100,6 +103,7 @@ Status run(const std::string& directory, uint16_t port) {
   int signal = 0;
   sigwait(&signals, &signal);
   http.stop();
+  kubernetes.stop();
   watch.reset();
   return {};
 }

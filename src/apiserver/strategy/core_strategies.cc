@@ -77,81 +77,6 @@ class PodStrategy final : public Strategy {
   }
 };
 
-class NamespaceStrategy final : public Strategy {
- public:
-  void prepare_create(StrategyContext&, Object& object) const override {
-    Namespace& ns = object.mut<Namespace>();
-    ns.status = {};
-    ns.status.phase = "Active";
-    auto& finalizers = ns.spec.finalizers;
-    if (std::ranges::find(finalizers, "kubernetes") == finalizers.end()) finalizers.emplace_back("kubernetes");
-    ns.metadata.labels["kubernetes.io/metadata.name"] = ns.metadata.name;
-  }
-  void prepare_update(StrategyContext& context, Object& object, const Object& old) const override {
-    Namespace& ns = object.mut<Namespace>();
-    const Namespace& before = old.as<Namespace>();
-    if (context.part == Part::kFinalize) {
-      ns.status = before.status;
-    } else if (context.part == Part::kStatus) {
-      ns.spec = before.spec;
-    } else {
-      ns.spec = before.spec;
-      ns.status = before.status;
-    }
-    ns.metadata.labels["kubernetes.io/metadata.name"] = ns.metadata.name;
-  }
-  std::vector<std::string> check_name(std::string_view name, bool prefix) const override {
-    return api::is_dns1123_label(prefix ? api::mask_trailing_dash(name) : std::string(name));
-  }
-  bool returns_deleted_object() const override { return true; }
-  bool may_be_removed(const Object& object) const override { return object.as<Namespace>().spec.finalizers.empty(); }
-  std::vector<std::string_view> fields() const override { return {"status.phase"}; }
-  std::string field_value(const Object& object, std::string_view field) const override {
-    return field == "status.phase" ? object.as<Namespace>().status.phase : std::string();
-  }
-};
-
-class NodeStrategy final : public Strategy {
- public:
-  // A node brings its status along when it registers.
-  void prepare_create(StrategyContext&, Object&) const override {}
-  std::vector<std::string_view> fields() const override { return {"spec.unschedulable"}; }
-  std::string field_value(const Object& object, std::string_view) const override { return object.as<Node>().spec.unschedulable ? "true" : "false"; }
-};
-
-class SecretStrategy final : public Strategy {
- public:
-  void prepare_create(StrategyContext&, Object& object) const override { take_string_data(object); }
-  void prepare_update(StrategyContext&, Object& object, const Object& old) const override {
-    take_string_data(object);
-    Secret& secret = object.mut<Secret>();
-    if (secret.type.empty()) secret.type = old.as<Secret>().type;
-  }
-  std::vector<std::string_view> fields() const override { return {"type"}; }
-  std::string field_value(const Object& object, std::string_view) const override { return object.as<Secret>().type; }
-
- private:
-  static void take_string_data(Object& object) {
-    if (object.as<Secret>().string_data.empty()) return;
-    Secret& secret = object.mut<Secret>();
-    for (const auto& [key, value] : secret.string_data) secret.data[key] = api::Bytes(value);
-    secret.string_data.clear();
-  }
-};
-
-class ServiceStrategy : public Strategy {
- public:
-  std::vector<std::string> check_name(std::string_view name, bool prefix) const override {
-    return api::is_dns1035_label(prefix ? api::mask_trailing_dash(name) : std::string(name));
-  }
-  bool returns_deleted_object() const override { return true; }
-  std::vector<std::string_view> fields() const override { return {"spec.clusterIP", "spec.type"}; }
-  std::string field_value(const Object& object, std::string_view field) const override {
-    const Service& service = object.as<Service>();
-    return field == "spec.type" ? service.spec.type : service.spec.cluster_ip;
-  }
-};
-
 class EventStrategy final : public Strategy {
  public:
   Duration time_to_live(const Object&) const override { return std::chrono::hours(1); }
@@ -195,12 +120,6 @@ class ReturningStrategy final : public Strategy {
   bool returns_deleted_object() const override { return true; }
 };
 
-class RbacStrategy final : public Strategy {
- public:
-  bool allow_create_on_update() const override { return true; }
-  std::vector<std::string> check_name(std::string_view name, bool prefix) const override { return api::is_path_segment_name(name, prefix); }
-};
-
 template <class T>
 const Strategy& instance() {
   static const T strategy;
@@ -210,14 +129,9 @@ const Strategy& instance() {
 }  // namespace
 
 const Strategy& pod_strategy() { return instance<PodStrategy>(); }
-const Strategy& namespace_strategy() { return instance<NamespaceStrategy>(); }
-const Strategy& node_strategy() { return instance<NodeStrategy>(); }
-const Strategy& secret_strategy() { return instance<SecretStrategy>(); }
-const Strategy& service_strategy() { return instance<ServiceStrategy>(); }
 const Strategy& event_strategy() { return instance<EventStrategy>(); }
 const Strategy& replication_controller_strategy() { return instance<ReplicationControllerStrategy>(); }
 const Strategy& lease_strategy() { return instance<LeaseStrategy>(); }
 const Strategy& returning_strategy() { return instance<ReturningStrategy>(); }
-const Strategy& rbac_strategy() { return instance<RbacStrategy>(); }
 
 }  // namespace reigen::apiserver

@@ -15,7 +15,12 @@ const Strategy& replication_controller_strategy();
 const Strategy& lease_strategy();
 // Kinds whose deletion answers the object, and that have nothing else of their own.
 const Strategy& returning_strategy();
-// RBAC: any path segment is a name.
-const Strategy& rbac_strategy();
+const Strategy& config_map_strategy();
+const Strategy& endpoints_strategy();
+const Strategy& endpoint_slice_strategy();
+const Strategy& role_strategy();
+const Strategy& cluster_role_strategy();
+const Strategy& role_binding_strategy();
+const Strategy& cluster_role_binding_strategy();
 
 }  // namespace reigen::apiserver

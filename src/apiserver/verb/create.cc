@@ -1,5 +1,7 @@
 // Create: rules of apiserver's handlers/create.go and registry Store.Create.
 
+#include <utility>
+
 #include "api/errors.h"
 #include "api/metav1.h"
 #include "apiserver/codec.h"
@@ -25,7 +27,7 @@ using CreateRunPtr = std::shared_ptr<CreateRun>;
 
 void attempt(const CreateRunPtr& run);
 
-Status prepare_and_validate(CreateRun& run, api::Object& object, StrategyContext& context) {
+Status prepare_and_validate(CreateRun& run, api::Object& object, StrategyContext& context, Begun& begun) {
   Call& call = *run.call;
   const Resource& resource = *call.resource;
   const Strategy& strategy = *resource.strategy;
@@ -33,6 +35,7 @@ Status prepare_and_validate(CreateRun& run, api::Object& object, StrategyContext
   fill_system_fields(meta, call.core.random, call.core.now());
   if (run.generated) meta.name = generate_name(meta.generate_name, call.core.random);
   TRY(match_namespace(meta, resource.info->namespaced ? call.ns() : std::string_view()));
+  TRY_ASSIGN(begun.rollback, strategy.begin_create(context, object));
   strategy.prepare_create(context, object);
   if (strategy.counts_generation()) object.mut_meta().generation = 1;
   api::FieldErrors errors;
@@ -85,25 +88,21 @@ void attempt(const CreateRunPtr& run) {
   const Resource& resource = *call.resource;
   api::Object object = run->plan.object;
   StrategyContext context = strategy_context(call, Part::kMain, run->plan.dry_run);
-  if (auto status = prepare_and_validate(*run, object, context); !status) return run->plan.done(reigen::fail(std::move(status).error()));
+  Begun begun;
+  if (auto status = prepare_and_validate(*run, object, context, begun); !status) return run->plan.done(reigen::fail(std::move(status).error()));
   if (!run->plan.dry_run && !object.meta().resource_version.empty() && object.meta().resource_version != "0") {
     api::ApiStatus refused;
     refused.message = "resourceVersion should not be set on objects to be created";
     return run->plan.done(reigen::fail(api::to_error(std::move(refused))));
   }
   object.mut_meta().resource_version.clear();
-  auto rollback = resource.strategy->begin_create(context, object);
-  if (!rollback) return run->plan.done(reigen::fail(std::move(rollback).error()));
-  if (run->plan.dry_run) {
-    if (*rollback) (*rollback)();
-    return dry_finish(run, std::move(object));
-  }
+  if (run->plan.dry_run) return dry_finish(run, std::move(object));
   store::Write write;
   write.key = resource.key(object.meta().namespace_, object.meta().name);
   write.value = store::make_bytes(encode_stored(object));
   write.expected = 0;
   write.ttl = resource.strategy->time_to_live(object);
-  call.core.store.write(std::move(write), [run, object, context, undo = std::move(*rollback)](Result<store::Commit> commit) mutable {
+  call.core.store.write(std::move(write), [run, object, context, undo = std::exchange(begun.rollback, {})](Result<store::Commit> commit) mutable {
     finish(run, std::move(object), context, std::move(undo), std::move(commit));
   });
 }

@@ -1,5 +1,7 @@
 // The loop of an update: rules of registry Store.Update, rest.BeforeUpdate and etcd3's GuaranteedUpdate.
 
+#include <utility>
+
 #include "api/errors.h"
 #include "api/metav1.h"
 #include "apiserver/authorizer.h"
@@ -69,11 +71,12 @@ void add_warnings(Call& call, std::vector<std::string> texts) {
   for (std::string& text : texts) call.warn(std::move(text));
 }
 
-Status before_update(UpdateRun& run, StrategyContext& context, api::Object& object, const api::Object& old) {
+Status before_update(UpdateRun& run, StrategyContext& context, api::Object& object, const api::Object& old, Begun& begun) {
   const Strategy& strategy = run.strategy();
   const Resource& resource = run.resource();
   TRY(match_namespace(object.mut_meta(), resource.info->namespaced ? std::string_view(run.plan.namespace_) : std::string_view()));
   object.mut_meta().generation = old.meta().generation;
+  TRY_ASSIGN(begun.rollback, strategy.begin_update(context, object, old));
   strategy.prepare_update(context, object, old);
   if (strategy.counts_generation() && context.part != Part::kStatus && strategy.spec_changed(object, old))
     object.mut_meta().generation = old.meta().generation + 1;
@@ -123,11 +126,8 @@ void commit_removal(const UpdateRunPtr& run, api::Object object, int64_t expecte
   });
 }
 
-void commit_update(const UpdateRunPtr& run, const store::EntryPtr& entry, api::Object object, const api::Object& old, StrategyContext context) {
-  auto rollback = entry ? run->strategy().begin_update(context, object, old) : run->strategy().begin_create(context, object);
-  if (!rollback) return run->done(std::move(rollback).error());
+void commit_update(const UpdateRunPtr& run, const store::EntryPtr& entry, api::Object object, const api::Object& old, StrategyContext context, Begun& begun) {
   if (run->plan.dry_run) {
-    if (*rollback) (*rollback)();
     return run->plan.done(WriteResult{.created = !entry, .entry = nullptr, .object = std::move(object)});
   }
   object.mut_meta().resource_version.clear();
@@ -138,7 +138,7 @@ void commit_update(const UpdateRunPtr& run, const store::EntryPtr& entry, api::O
   write.value = store::make_bytes(std::move(bytes));
   write.expected = entry ? entry->mod_revision : 0;
   write.ttl = run->strategy().time_to_live(object);
-  auto done = [run, object, old, context, created = !entry, undo = std::move(*rollback)](Result<store::Commit> commit) mutable {
+  auto done = [run, object, old, context, created = !entry, undo = std::exchange(begun.rollback, {})](Result<store::Commit> commit) mutable {
     if (!commit) {
       if (undo) undo();
       if (!retry(run, commit.error())) run->done(std::move(commit).error());
@@ -162,13 +162,14 @@ Status may_create(UpdateRun& run) {
   return reigen::fail(api::forbidden(run.resource().name(), run.plan.name, "User \"" + call.user->name + "\" cannot create resource"));
 }
 
-Status before_create(UpdateRun& run, StrategyContext& context, api::Object& object) {
+Status before_create(UpdateRun& run, StrategyContext& context, api::Object& object, Begun& begun) {
   const Strategy& strategy = run.strategy();
   const Resource& resource = run.resource();
   auto& meta = object.mut_meta();
   fill_system_fields(meta, run.call->core.random, context.now);
   meta.resource_version.clear();
   TRY(match_namespace(meta, resource.info->namespaced ? std::string_view(run.plan.namespace_) : std::string_view()));
+  TRY_ASSIGN(begun.rollback, strategy.begin_create(context, object));
   strategy.prepare_create(context, object);
   if (strategy.counts_generation()) object.mut_meta().generation = 1;
   api::FieldErrors errors;
@@ -189,9 +190,10 @@ void update_existing(const UpdateRunPtr& run, const store::EntryPtr& entry, cons
   if (!object) return run->done(std::move(object).error());
   if (auto status = check_version(*run, *object, *entry); !status) return run->done(std::move(status).error());
   StrategyContext context = strategy_context(*run->call, run->plan.part, run->plan.dry_run);
-  if (auto status = before_update(*run, context, *object, old); !status) return run->done(std::move(status).error());
+  Begun begun;
+  if (auto status = before_update(*run, context, *object, old, begun); !status) return run->done(std::move(status).error());
   if (removed_by_update(*run, *object, old)) return commit_removal(run, std::move(*object), entry->mod_revision);
-  commit_update(run, entry, std::move(*object), old, context);
+  commit_update(run, entry, std::move(*object), old, context, begun);
 }
 
 void create_missing(const UpdateRunPtr& run) {
@@ -203,8 +205,9 @@ void create_missing(const UpdateRunPtr& run) {
   if (auto version = version_of(*object); !version) return run->done(version.error());
   if (!resource.refusal.empty()) return run->done(api::forbidden(resource.name(), run->plan.name, resource.refusal));
   StrategyContext context = strategy_context(*run->call, run->plan.part, run->plan.dry_run);
-  if (auto status = before_create(*run, context, *object); !status) return run->done(std::move(status).error());
-  commit_update(run, nullptr, std::move(*object), {}, context);
+  Begun begun;
+  if (auto status = before_create(*run, context, *object, begun); !status) return run->done(std::move(status).error());
+  commit_update(run, nullptr, std::move(*object), {}, context, begun);
 }
 
 void attempt(const UpdateRunPtr& run) {

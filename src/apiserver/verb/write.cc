@@ -39,6 +39,9 @@ StrategyContext strategy_context(Call& call, Part part, bool dry_run) {
   context.random = &call.core.random;
   context.now = call.core.now();
   context.dry_run = dry_run;
+  context.services = call.core.services.get();
+  context.rbac = &call.core.rbac;
+  context.authorizer = call.core.authorizer;
   return context;
 }
 

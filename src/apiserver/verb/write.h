@@ -43,6 +43,16 @@ void run_create(const CallPtr& call, CreatePlan plan);
 void answer_write(const CallPtr& call, int code, const WriteResult& result);
 
 Part part_of(std::string_view subresource);
+// Undoes what a strategy's begin_* took, unless the write takes it over.
+struct Begun {
+  Rollback rollback;
+  Begun() = default;
+  ~Begun() {
+    if (rollback) rollback();
+  }
+  Begun(const Begun&) = delete;
+  Begun& operator=(const Begun&) = delete;
+};
 StrategyContext strategy_context(Call& call, Part part, bool dry_run);
 AdmissionRequest admission_request(Call& call, Operation operation, bool dry_run, api::Object* object, const api::Object* old);
 // Mutating, resp. validating, admission in order; an error that is no status becomes 403.
