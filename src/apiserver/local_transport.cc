@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "api/defaults.h"
 #include "api/errors.h"
 #include "api/metav1.h"
 #include "apiserver/chain.h"
@@ -192,6 +193,8 @@ void start(Core& core, const UserPtr& user, const client::Request& in, std::shar
   call->started = core.executor.clock().now();
   bool deletes = in.verb == client::Verb::kDelete || in.verb == client::Verb::kDeleteCollection;
   call->body_object = deletes ? delete_body(in) : in.body;
+  // What decoding does to bytes.
+  if (call->body_object) api::apply_defaults(call->body_object);
   auto info = parse_request_info(*call->request);
   if (!info) return call->fail(api::internal_error(info.error().message()));
   call->info = std::move(*info);

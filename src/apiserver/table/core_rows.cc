@@ -67,9 +67,10 @@ std::string endpoints_text(const Endpoints& endpoints) {
   std::vector<std::string> shown;
   size_t count = 0;
   for (const auto& subset : endpoints.subsets) {
-    for (const auto& address : subset.addresses) {
+    for (const auto& address : subset.addresses)
       if (subset.ports.empty() && ++count <= kMax) shown.push_back(address.ip);
-      for (const auto& port : subset.ports) {
+    for (const auto& port : subset.ports) {
+      for (const auto& address : subset.addresses) {
         bool v6 = address.ip.find(':') != std::string::npos;
         if (++count <= kMax) shown.push_back((v6 ? "[" + address.ip + "]" : address.ip) + ":" + std::to_string(port.port));
       }
