@@ -248,7 +248,7 @@ class Decoder {
     switch (type.kind) {
       case Kind::kTime: return set_time(m, seconds, nanos);
       case Kind::kMicroTime:
-        if (seconds > kMaxSeconds || seconds < -kMaxSeconds) return bad("time out of range");
+        if (!in_range(seconds, nanos)) return bad("time out of range");
         B::set_micro_time(m, seconds == 0 && nanos == 0 ? MicroTime() : MicroTime(seconds * 1'000'000 + nanos / 1000));
         return true;
       case Kind::kDuration: B::set_duration(m, Duration(reigen::Duration(seconds))); return true;
@@ -271,9 +271,11 @@ class Decoder {
   }
 
   // Years 0 to 9999, which is what RFC 3339 can say.
-  static constexpr int64_t kMaxSeconds = 253402300799;
+  static bool in_range(int64_t seconds, int32_t nanos) {
+    return seconds >= Time::kEarliest && seconds <= Time::kLatest && nanos >= 0 && nanos < 1'000'000'000;
+  }
   bool set_time(Mut m, int64_t seconds, int32_t nanos) {
-    if (seconds > kMaxSeconds || seconds < -kMaxSeconds) return bad("time out of range");
+    if (!in_range(seconds, nanos)) return bad("time out of range");
     B::set_time(m, seconds == 0 && nanos == 0 ? Time() : Time(seconds));
     return true;
   }

@@ -73,7 +73,10 @@ class TimeReader {
     std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)), std::chrono::month(month), std::chrono::day(day)};
     if (!date.ok()) return range("day");
     int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-    return Instant{days * 86400 + hour * 3600 + minute * 60 + second - offset, nanos};
+    int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
+    if (seconds < Time::kEarliest || seconds > Time::kLatest)
+      return fail(Code::kInvalidArgument, fmt::format("Time {}: year outside of range [0,9999]", go_quote(all_)));
+    return Instant{seconds, nanos};
   }
 
  private:

@@ -30,6 +30,8 @@ struct Bytes {
 // metav1.Time: seconds. The zero value is "no time" (JSON null), as Go's zero time.
 struct Time {
   static constexpr int64_t kZero = -62135596800;  // 0001-01-01T00:00:00Z
+  static constexpr int64_t kEarliest = -62167219200;  // the years 0 to 9999, which RFC 3339 can say
+  static constexpr int64_t kLatest = 253402300799;
   int64_t seconds = kZero;  // since 1970
   Time() = default;
   explicit Time(int64_t unix_seconds) : seconds(unix_seconds) {}
