@@ -48,7 +48,7 @@ def constant(value):
 
 
 def quote(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 class Field:
@@ -261,6 +261,80 @@ def model_name(struct):
     parts = struct.group.go.split("/")
     host = ".".join(reversed(parts[0].split(".")))
     return ".".join([host] + parts[1:]) + "." + struct.name
+
+
+# Descriptions
+
+def described_fields(struct, group):
+    """Fields in the order in which a description is looked for: own ones, then those of inlined structs."""
+    for field in struct.fields:
+        yield field
+        if field.inline and field.parsed.struct.group is group:
+            yield from described_fields(field.parsed.struct, group)
+
+
+def parse_descriptions(path, group):
+    """{type: (text, base, {field: text})}"""
+    found, current = {}, None
+    for number, raw in enumerate(open(path, encoding="utf-8"), 1):
+        line = raw.rstrip("\n")
+        if not line or line.startswith("#"):
+            continue
+        name, sep, text = line.strip().partition(": ")
+        if not sep:
+            sys.exit(f"{path}:{number}: no text: {line}")
+        if line.startswith("  "):
+            if all(f.name != name for f in described_fields(current, group)):
+                sys.exit(f"{path}:{number}: {current.name} has no field {name}")
+            found[current.name][2][name] = text
+            continue
+        name, _, base = name.partition(" < ")
+        if name not in group.structs or (base and base not in group.structs):
+            sys.exit(f"{path}:{number}: no such type: {name} {base}")
+        current = group.structs[name]
+        found[name] = (text, base, {})
+    return found
+
+
+def describe(model, folder):
+    shared = {}
+    for line in open(os.path.join(folder, "shared.txt"), encoding="utf-8"):
+        if line.strip() and not line.startswith("#"):
+            name, _, text = line.rstrip("\n").partition(": ")
+            shared[tuple(name.split())] = text
+    for group in model.groups.values():
+        path = os.path.join(folder, group.namespace + ".txt")
+        found = parse_descriptions(path, group) if os.path.exists(path) else {}
+
+        def text_of(struct, field):
+            while struct:
+                _, base, fields = found.get(struct.name, ("", "", {}))
+                if field.name in fields:
+                    return fields[field.name]
+                struct = group.structs.get(base)
+            base_type = re.split(r"[\].*]", field.type)[-1]
+            return shared.get((field.name, base_type)) or shared.get((field.name,), "")
+
+        for struct in group.structs.values():
+            struct.text = struct.description or found.get(struct.name, ("",))[0]
+            if not struct.text and struct.name.endswith("List") and any(f.name == "items" for f in struct.fields):
+                struct.text = f"Objects of the kind {struct.name[:-4]}."
+            for field in struct.fields:
+                field.text = field.description or ("" if field.inline else text_of(struct, field))
+
+
+def emit_descriptions(model):
+    """One text a type, so that the texts cost no relocations: the type's own line, then `field: text` lines."""
+    out = ["// Generated from src/schema/descriptions. Do not edit.", '#include "api/descriptions.h"', "", "namespace reigen::api {",
+           "constexpr TypeTexts kTypeTexts[] = {"]
+    structs = [s for g in model.groups.values() for s in g.structs.values()]
+    for struct in sorted(structs, key=lambda s: model_name(s).encode()):
+        lines = [struct.text] + [f"{f.name}: {f.text}" for f in model.flat(struct) if f.text and f.name]
+        out.append(f"    {{{quote(model_name(struct))},")
+        out += [f"     {quote(line + chr(10))}" for line in lines]
+        out[-1] += "},"
+    out += ["};", "std::span<const TypeTexts> type_texts() { return kTypeTexts; }", "}  // namespace reigen::api", ""]
+    return "\n".join(out)
 
 
 # Headers
@@ -569,6 +643,7 @@ def outputs(model, folder):
             yield (os.path.join(folder, f"{group.namespace}_{i // STRUCTS_PER_FILE}.cc"),
                    lambda g=group, c=chunk: emit_source(model, g, c))
     yield os.path.join(folder, "kinds.cc"), lambda: emit_kinds(model)
+    yield os.path.join(folder, "descriptions.cc"), lambda: emit_descriptions(model)
 
 
 def main():
@@ -576,6 +651,7 @@ def main():
     listing = arguments[0] == "--list"
     folder, paths = arguments[listing], sorted(arguments[listing + 1:])
     model = Model(paths)
+    describe(model, os.path.join(os.path.dirname(paths[0]), "descriptions"))
     os.makedirs(folder, exist_ok=True)
     for path, make in outputs(model, folder):
         if listing:

@@ -102,6 +102,19 @@ TEST(OpenApiV2, OperationsTellDryRunAndValidation) {
   EXPECT_EQ(id("/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}", "put"), "replaceRbacAuthorizationV1ClusterRole");
 }
 
+TEST(OpenApiV2, EverythingIsDescribed) {
+  Value document = parsed(openapi::make_v2_json());
+  for (const auto& definition : at(document, {"definitions"}).members()) {
+    EXPECT_NE(definition.value.text_at({"description"}), "") << definition.key();
+    const Value* properties = definition.value.find("properties");
+    if (!properties) continue;
+    for (const auto& property : properties->members())
+      EXPECT_NE(property.value.text_at({"description"}), "") << definition.key() << " " << property.key();
+  }
+  EXPECT_EQ(document.text_at({"definitions", "io.k8s.api.core.v1.PodSpec", "properties", "nodeName", "description"}),
+            "The node; set by the scheduler, or by who needs no scheduler.");
+}
+
 TEST(OpenApiV3, EveryGroupVersionIsComplete) {
   for (const auto& one : openapi::group_versions()) {
     SCOPED_TRACE(one.path);

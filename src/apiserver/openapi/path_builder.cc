@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/descriptions.h"
 #include "api/metav1.h"
 
 namespace reigen::apiserver::openapi {
@@ -40,11 +41,12 @@ constexpr Parameter kList[] = {
 constexpr Parameter kDelete[] = {
     kDryRun,
     {"gracePeriodSeconds", "integer", "Time the object has to end by itself; 0 is at once."},
+    {"ignoreStoreReadErrorWithClusterBreakingPotential", "boolean", "Delete also what cannot be read any more, skipping every safeguard."},
     {"orphanDependents", "boolean", "Outdated form of propagationPolicy=Orphan."},
     {"propagationPolicy", "string", "What happens to dependents: Orphan, Background or Foreground."},
 };
 constexpr Parameter kDeleteCollection[] = {
-    kList[1], kDelete[0], kList[2], kDelete[1], kList[3], kList[4], kDelete[2], kDelete[3], kList[5], kList[6], kList[7], kList[8],
+    kList[1], kDelete[0], kList[2], kDelete[1], kList[3], kList[4], kDelete[2], kDelete[3], kDelete[4], kList[5], kList[6], kList[7], kList[8],
 };
 
 constexpr std::string_view kMediaTypes[] = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"};
@@ -245,9 +247,10 @@ class Writer {
     in_path("namespace", "Namespace of the object.");
     in_path("path", "Path below the target.");
     if (connects() || resource_.subresource == "log") {
-      for (const auto& field : options_type()->fields) add_option(field, out);
-      return out;
+      for (const auto& field : options_type()->fields)
+        if (field.name != "sinceTime") add_option(field, out);  // as Kubernetes leaves it out
     }
+    if (connects()) return out;
     out.push_back(parameter(kPretty, "query"));
     return out;
   }
@@ -263,7 +266,7 @@ class Writer {
     const api::ValueType* type = field.value;
     if (type->kind == api::Kind::kList) type = type->element;
     Value scalar = scalar_schema(*type);
-    out.push_back(parameter({field.name, scalar.text_at({"type"}), field.description}, "query"));
+    out.push_back(parameter({field.name, scalar.text_at({"type"}), api::field_description(options_type()->model_name, field.name)}, "query"));
   }
 
   Value parameter(const Parameter& parameter, std::string_view in) const {

@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "api/descriptions.h"
 #include "api/kind_info.h"
 #include "api/managed_fields/typed.h"
 
@@ -89,7 +90,7 @@ Value zero_of(const ValueType& type) {
     case Kind::kInt64: return 0;
     case Kind::kDouble: return 0;
     case Kind::kBool: return false;
-    case Kind::kStruct: return Value::object();
+    case Kind::kStruct: return type.type->json_form == api::JsonForm::kObject ? Value::object() : Value();
     default: return {};
   }
 }
@@ -139,7 +140,8 @@ void add_extensions(const api::FieldDesc& field, Value& out) {
     out.set("x-kubernetes-list-map-keys", std::move(keys));
   }
   if (field.atomic_map) out.set("x-kubernetes-map-type", "atomic");
-  if (field.name == "claimRef") out.set("x-kubernetes-map-type", "granular");  // the only exception to an atomic type
+  // Marked so by Kubernetes; it matters for claimRef, whose type is atomic elsewhere.
+  if (field.name == "claimRef" || field.name == "allocatedResourceStatuses") out.set("x-kubernetes-map-type", "granular");
   if (!field.merge_key.empty()) out.set("x-kubernetes-patch-merge-key", field.merge_key);
   std::string strategy;
   if (field.patch_merge) strategy = "merge";
@@ -153,8 +155,7 @@ void add_default(const api::FieldDesc& field, Value& out) {
     if (auto parsed = api::parse_json(field.default_json)) out.set("default", std::move(*parsed));
     return;
   }
-  bool required = !field.omitempty && !field.optional;
-  if (!required && field.value->kind != Kind::kStruct) return;
+  if (field.omitempty && field.value->kind != Kind::kStruct) return;
   if (Value zero = zero_of(*field.value); !zero.is_null()) out.set("default", std::move(zero));
 }
 
@@ -167,11 +168,12 @@ void add_enum(const api::FieldDesc& field, Value& out) {
   if (place->text_at({"type"}) == "string") place->set("enum", std::move(values));
 }
 
-Value property(const api::FieldDesc& field, Dialect dialect) {
+Value property(const TypeDesc& type, const api::FieldDesc& field, Dialect dialect) {
   Value out = schema_of(*field.value, field.type_name, dialect);
   add_enum(field, out);
   Value more = Value::object();
-  if (!field.description.empty()) more.set("description", field.description);
+  auto text = field.description.empty() ? api::field_description(type.model_name, field.name) : field.description;
+  if (!text.empty()) more.set("description", text);
   if (dialect == Dialect::kV3) add_default(field, more);
   add_extensions(field, more);
   if (dialect == Dialect::kV3 && out.has("$ref") && more.size() > 0) out = Value::object({{"allOf", Value::array({std::move(out)})}});
@@ -200,7 +202,8 @@ Value kinds_of(const TypeDesc& type) {
 
 Value struct_definition(const TypeDesc& type, Dialect dialect) {
   Value out = Value::object();
-  if (!type.description.empty()) out.set("description", type.description);
+  auto text = type.description.empty() ? api::type_description(type.model_name) : type.description;
+  if (!text.empty()) out.set("description", text);
   if (type.json_form != api::JsonForm::kObject) return out;  // one of several forms: anything
   std::map<std::string_view, Value> properties;
   std::vector<std::string_view> required;
@@ -210,7 +213,7 @@ Value struct_definition(const TypeDesc& type, Dialect dialect) {
   }
   for (const auto& field : type.fields) {
     if (field.name.empty()) continue;
-    properties[field.name] = property(field, dialect);
+    properties[field.name] = property(type, field, dialect);
     if (!field.omitempty && !field.optional) required.push_back(field.name);
   }
   if (!properties.empty()) {
