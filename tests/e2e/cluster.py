@@ -43,7 +43,7 @@ def until(what, condition, seconds=60, every=0.1):
 
 
 class Cluster:
-    used_blocks = 0
+    used_blocks = int(os.environ.get("REIGEN_E2E_BLOCK", "0"))  # several runs at the same time start at other blocks
 
     def __init__(self, *flags, agent=True, data_dir=None):
         self.dir = data_dir or tempfile.mkdtemp(prefix="reigen-e2e-")

@@ -1,0 +1,275 @@
+"""What a node does with pods: restarts, limits, probes, volumes, environment, init containers, host ports."""
+import json, urllib.request
+
+from cluster import Failed, free_port, run, until
+import manifests
+
+
+def create(cluster, *arguments, **keywords):
+    cluster.kubectl("create", "-f", "-", input=manifests.pod(*arguments, **keywords))
+
+
+def status(cluster, name, index=0):
+    return cluster.json("pod", name)["status"]["containerStatuses"][index]
+
+
+def execute(cluster, name, script, **keywords):
+    return cluster.kubectl("exec", name, "--", "sh", "-c", script, **keywords)
+
+
+def reasons(cluster, name):
+    return {e["reason"] for e in cluster.json("events", "--field-selector", f"involvedObject.name={name}")["items"]}
+
+
+def ready(cluster, name, seconds=60):
+    cluster.wait_pods(f"app={name}", 1, seconds)
+
+
+def remove(cluster, *names):
+    cluster.kubectl("delete", "pod", *names)
+
+
+def test_restarts_are_counted_and_back_off(cluster):
+    create(cluster, "crash", "echo broken; exit 4")
+    def backed_off():
+        state = status(cluster, "crash")
+        return state["restartCount"] >= 2 and state["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff" and state
+    state = until("it waits in CrashLoopBackOff", backed_off, 60)
+    assert state["lastState"]["terminated"]["exitCode"] == 4 and state["lastState"]["terminated"]["reason"] == "Error", state
+    assert "back-off 20s restarting failed container=main pod=crash_default" in state["state"]["waiting"]["message"], state
+    assert "BackOff" in reasons(cluster, "crash")
+    assert "CrashLoopBackOff" in cluster.kubectl("get", "pod", "crash")
+    remove(cluster, "crash")
+
+
+def test_restart_policies(cluster):
+    create(cluster, "never", "exit 3", restartPolicy="Never")
+    create(cluster, "on-failure", "exit 0", restartPolicy="OnFailure")
+    until("never fails", lambda: cluster.json("pod", "never")["status"]["phase"] == "Failed", 30)
+    until("on-failure succeeds", lambda: cluster.json("pod", "on-failure")["status"]["phase"] == "Succeeded", 30)
+    assert "Completed" in cluster.kubectl("get", "pod", "on-failure")
+    assert status(cluster, "never")["state"]["terminated"]["exitCode"] == 3
+    remove(cluster, "never", "on-failure")
+
+
+def test_too_much_memory_is_oom_killed(cluster):
+    create(cluster, "hungry", "head -c 100000000 /dev/zero | tail", restartPolicy="Never",
+           main={"resources": {"limits": {"memory": "20Mi"}}, "command": ["tail", "/dev/zero"]})
+    until("it failed", lambda: cluster.json("pod", "hungry")["status"]["phase"] == "Failed", 60)
+    ended = status(cluster, "hungry")["state"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137), ended
+    assert cluster.json("pod", "hungry")["status"]["qosClass"] == "Burstable"
+    remove(cluster, "hungry")
+
+
+def test_limits_reach_the_cgroup(cluster):
+    create(cluster, "limited", main={"resources": {"limits": {"memory": "64Mi", "cpu": "500m"}}})
+    ready(cluster, "limited")
+    assert cluster.json("pod", "limited")["status"]["qosClass"] == "Guaranteed"
+    out = execute(cluster, "limited", "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+    assert out.split()[:2] == ["67108864", "50000"], out
+    remove(cluster, "limited")
+
+
+def test_a_failing_liveness_probe_restarts(cluster):
+    probe = {"exec": {"command": ["test", "!", "-e", "/tmp/ill"]}, "periodSeconds": 1, "failureThreshold": 1}
+    create(cluster, "alive", main={"livenessProbe": probe})
+    ready(cluster, "alive")
+    execute(cluster, "alive", "touch /tmp/ill")
+    until("it was restarted", lambda: status(cluster, "alive")["restartCount"] == 1 and status(cluster, "alive")["ready"], 40)
+    assert {"Unhealthy", "Killing"} <= reasons(cluster, "alive")
+    remove(cluster, "alive")
+
+
+def test_readiness_takes_a_pod_out_of_its_service(cluster):
+    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
+    create(cluster, "slow", main={"readinessProbe": probe, "ports": [{"containerPort": 80}]})
+    cluster.kubectl("expose", "pod", "slow", "--port=80")
+    until("it runs", lambda: status(cluster, "slow")["state"].get("running"), 30)
+    until("the endpoints know it as not ready", lambda: cluster.json("endpoints", "slow")["subsets"][0]["notReadyAddresses"], 10)
+    assert not status(cluster, "slow")["ready"]
+    execute(cluster, "slow", "touch /tmp/ready")
+    until("the endpoints have it", lambda: cluster.json("endpoints", "slow")["subsets"][0]["addresses"], 10)
+    execute(cluster, "slow", "rm /tmp/ready")
+    until("it is out again", lambda: "addresses" not in cluster.json("endpoints", "slow")["subsets"][0], 20)
+    cluster.kubectl("delete", "pod,service", "slow")
+
+
+def test_http_tcp_and_startup_probes(cluster):
+    fields = {"image": "todo-app-web:v1", "command": ["todo-app"], "ports": [{"name": "http", "containerPort": 3000}],
+              "startupProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1},
+              "readinessProbe": {"httpGet": {"path": "/health", "port": 3000}, "periodSeconds": 1},
+              "livenessProbe": {"tcpSocket": {"port": 3000}, "periodSeconds": 1}}
+    create(cluster, "probed", main=fields)
+    ready(cluster, "probed")
+    assert status(cluster, "probed")["started"] is True
+    fields["startupProbe"] = {"httpGet": {"path": "/nothing", "port": 3000}, "periodSeconds": 1, "failureThreshold": 1}
+    create(cluster, "ill", main=fields)
+    until("the startup probe ended it", lambda: status(cluster, "ill")["restartCount"] >= 1, 40)
+    message = [e["message"] for e in cluster.json("events", "--field-selector", "involvedObject.name=ill,reason=Unhealthy")["items"]]
+    assert any("Startup probe failed: HTTP probe failed with statuscode: 404" in m for m in message), message
+    remove(cluster, "probed", "ill")
+
+
+def test_config_maps_and_secrets_as_volumes_follow_changes(cluster):
+    cluster.kubectl("create", "-f", "-", input=manifests.config_map("settings", color="red"))
+    cluster.kubectl("create", "secret", "generic", "password", "--from-literal=word=geheim")
+    volumes = [{"name": "c", "configMap": {"name": "settings"}}, {"name": "s", "secret": {"secretName": "password", "defaultMode": 0o400}}]
+    mounts = [{"name": "c", "mountPath": "/c"}, {"name": "s", "mountPath": "/s", "readOnly": True}, {"name": "c", "mountPath": "/one", "subPath": "color"}]
+    create(cluster, "mounts", main={"volumeMounts": mounts}, volumes=volumes)
+    ready(cluster, "mounts")
+    assert execute(cluster, "mounts", "cat /c/color /s/word /one; stat -Lc %a /s/word") == "redgeheimred400\n"
+    cluster.kubectl("patch", "configmap", "settings", "-p", '{"data":{"color":"blue","shape":"round"}}')
+    cluster.kubectl("patch", "secret", "password", "-p", '{"stringData":{"word":"anders"}}')
+    until("the pod sees the change", lambda: execute(cluster, "mounts", "cat /c/color /c/shape /s/word") == "blueroundanders", 100)
+    assert execute(cluster, "mounts", "cat /one") == "red"
+    assert execute(cluster, "mounts", "echo x > /c/color", check=False)[0] != 0
+    remove(cluster, "mounts")
+
+
+def test_a_pod_waits_for_its_config_map(cluster):
+    create(cluster, "early", main={"volumeMounts": [{"name": "c", "mountPath": "/c"}]}, volumes=[{"name": "c", "configMap": {"name": "late"}}])
+    until("the event tells", lambda: "FailedMount" in reasons(cluster, "early"), 20)
+    assert "ContainerCreating" in cluster.kubectl("get", "pod", "early")
+    cluster.kubectl("create", "configmap", "late", "--from-literal=a=1")
+    ready(cluster, "early", 90)
+    remove(cluster, "early")
+
+
+def test_empty_dirs_downward_api_and_projections(cluster):
+    volumes = [
+        {"name": "e", "emptyDir": {}}, {"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        {"name": "d", "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+                                                {"path": "cpu", "resourceFieldRef": {"containerName": "main", "resource": "limits.cpu", "divisor": "1m"}}]}},
+        {"name": "p", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"serviceAccountToken": {"path": "token", "audience": "x", "expirationSeconds": 600}},
+                                                {"downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}}]}}]
+    mounts = [{"name": v["name"], "mountPath": f"/{v['name']}"} for v in volumes]
+    second = manifests.container(name="second", volumeMounts=mounts[:1])
+    first = manifests.container(volumeMounts=mounts, resources={"limits": {"cpu": "250m"}})
+    create(cluster, "many", containers=[first, second], labels={"app": "many"})
+    ready(cluster, "many")
+    cluster.kubectl("exec", "many", "-c", "main", "--", "sh", "-c", "echo shared > /e/f")
+    assert cluster.kubectl("exec", "many", "-c", "second", "--", "cat", "/e/f") == "shared\n"
+    assert 'app="many"' in execute(cluster, "many", "cat /d/labels")
+    assert execute(cluster, "many", "cat /d/cpu") == "250"
+    assert "tmpfs" in execute(cluster, "many", "grep ' /m ' /proc/mounts")
+    assert execute(cluster, "many", "cat /p/name") == "many" and execute(cluster, "many", "cat /p/token").count(".") == 2
+    assert "BEGIN CERTIFICATE" in execute(cluster, "many", "cat /p/ca.crt")
+    cluster.kubectl("label", "pod", "many", "extra=yes")
+    until("the new label is seen", lambda: 'extra="yes"' in execute(cluster, "many", "cat /d/labels"), 100)
+    remove(cluster, "many")
+
+
+def test_host_paths(cluster):
+    open(f"{cluster.dir}/on-host", "w").write("from the host")
+    create(cluster, "host", "cat /h; exec sleep 1000", main={"volumeMounts": [{"name": "h", "mountPath": "/h"}]}, volumes=[{"name": "h", "hostPath": {"path": f"{cluster.dir}/on-host", "type": "File"}}])
+    ready(cluster, "host")
+    assert cluster.kubectl("logs", "host") == "from the host"
+    remove(cluster, "host")
+
+
+def test_environment(cluster):
+    cluster.kubectl("create", "configmap", "env", "--from-literal=A=1", "--from-literal=B=2")
+    cluster.kubectl("create", "secret", "generic", "env", "--from-literal=S=geheim")
+    env = [{"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}, {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+           {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}, {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "env", "key": "S"}}},
+           {"name": "JOINED", "value": "$(NAME)-$(A)-$$(B)-$(NONE)"}, {"name": "MAYBE", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "x", "optional": True}}}]
+    create(cluster, "env", main={"env": env, "envFrom": [{"configMapRef": {"name": "env"}}, {"prefix": "P_", "secretRef": {"name": "env"}}]})
+    ready(cluster, "env")
+    seen = dict(line.split("=", 1) for line in execute(cluster, "env", "env").splitlines() if "=" in line)
+    ip = cluster.json("pod", "env")["status"]["podIP"]
+    wanted = {"NAME": "env", "IP": ip, "NODE": "node-a", "SECRET": "geheim", "JOINED": "env-1-$(B)-$(NONE)", "A": "1", "B": "2", "P_S": "geheim", "HOSTNAME": "env"}
+    assert {k: seen.get(k) for k in wanted} == wanted, seen
+    assert "MAYBE" not in seen and seen["KUBERNETES_SERVICE_PORT"] == "443", seen
+    create(cluster, "env-missing", main={"env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "x"}}}]})
+    until("it says what is missing", lambda: status(cluster, "env-missing")["state"]["waiting"]["reason"] == "CreateContainerConfigError", 30)
+    assert 'configmap "none" not found' in status(cluster, "env-missing")["state"]["waiting"]["message"]
+    remove(cluster, "env", "env-missing")
+
+
+def test_init_containers_run_one_by_one_and_sidecars_stay(cluster):
+    mount = [{"name": "e", "mountPath": "/e"}]
+    inits = [manifests.container("echo eins >> /e/order", "first", volumeMounts=mount),
+             manifests.container("echo seite >> /e/order; exec sleep 1000", "side", volumeMounts=mount, restartPolicy="Always"),
+             manifests.container("sleep 0.5; echo zwei >> /e/order", "second", volumeMounts=mount)]
+    create(cluster, "inits", "cat /e/order; exec sleep 1000", main={"volumeMounts": mount}, volumes=[{"name": "e", "emptyDir": {}}], initContainers=inits)
+    ready(cluster, "inits")
+    until("all is logged", lambda: cluster.kubectl("logs", "inits", "-c", "main").split() == ["eins", "seite", "zwei"], 5)
+    states = {s["name"]: s for s in cluster.json("pod", "inits")["status"]["initContainerStatuses"]}
+    assert states["first"]["state"]["terminated"]["reason"] == "Completed" and "running" in states["side"]["state"], states
+    assert cluster.kubectl("get", "pod", "inits", "--no-headers").split()[1] == "2/2"
+    create(cluster, "init-fails", restartPolicy="Never", initContainers=[manifests.container("exit 1", "bad")])
+    until("the pod failed", lambda: cluster.json("pod", "init-fails")["status"]["phase"] == "Failed", 30)
+    assert "Init:Error" in cluster.kubectl("get", "pod", "init-fails")
+    remove(cluster, "inits", "init-fails")
+
+
+def test_host_ports_answer_on_loopback(cluster):
+    port = free_port()
+    create(cluster, "host-port", main={"image": "todo-app-web:v1", "command": ["todo-app"], "ports": [{"containerPort": 3000, "hostPort": port}]})
+    ready(cluster, "host-port")
+    for host in ("127.0.0.1", "[::1]"):
+        assert until("it answers", lambda: urllib.request.urlopen(f"http://{host}:{port}/whoami", timeout=3).read(), 10) == b"host-port\n"
+    create(cluster, "host-port-too", main={"ports": [{"containerPort": 3000, "hostPort": port}]})
+    until("the second finds no node", lambda: "FailedScheduling" in reasons(cluster, "host-port-too"), 20)
+    remove(cluster, "host-port", "host-port-too")
+    def closed():
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
+        except OSError:
+            return True
+    until("the port is closed again", closed, 10)
+
+
+def test_a_pod_talks_to_the_api_with_its_token(cluster):
+    create(cluster, "api-user")
+    ready(cluster, "api-user")
+    script = ("D=/var/run/secrets/kubernetes.io/serviceaccount; wget -q -O - --no-check-certificate --header \"Authorization: Bearer $(cat $D/token)\" "
+              "https://kubernetes.default.svc/version; cat $D/namespace; nslookup -type=a kubernetes.default.svc.cluster.local")
+    out = execute(cluster, "api-user", script)
+    assert '"minor"' in out and "default" in out, out
+    remove(cluster, "api-user")
+
+
+def test_hooks_and_grace(cluster):
+    mount = [{"name": "h", "mountPath": "/h"}]
+    hooks = {"postStart": {"exec": {"command": ["sh", "-c", "echo start >> /h/out"]}}, "preStop": {"exec": {"command": ["sh", "-c", "echo stop >> /h/out"]}}}
+    import os
+    folder = f"{cluster.dir}/hooks"
+    os.makedirs(folder, exist_ok=True)
+    create(cluster, "hooked", "trap 'echo term >> /h/out; exit 0' TERM; while :; do sleep 0.1; done", terminationGracePeriodSeconds=20,
+           main={"volumeMounts": mount, "lifecycle": hooks}, volumes=[{"name": "h", "hostPath": {"path": folder}}])
+    ready(cluster, "hooked")
+    remove(cluster, "hooked")
+    assert open(f"{folder}/out").read().split() == ["start", "stop", "term"]
+
+
+def test_security_context(cluster):
+    create(cluster, "secure", main={"securityContext": {"runAsUser": 1234, "runAsGroup": 2345, "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False,
+                                                         "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}})
+    ready(cluster, "secure")
+    out = execute(cluster, "secure", "id -u; id -g; grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; touch /x 2>&1; true")
+    words = out.split()
+    assert words[:2] == ["1234", "2345"] and "0000000000000000" in out and "Read-only" in out and "Seccomp:\t2" in out and "NoNewPrivs:\t1" in out, out
+    create(cluster, "root", main={"securityContext": {"runAsNonRoot": True}})
+    until("root is refused", lambda: status(cluster, "root")["state"]["waiting"]["reason"] == "CreateContainerConfigError", 30)
+    assert "runAsNonRoot" in status(cluster, "root")["state"]["waiting"]["message"]
+    remove(cluster, "secure", "root")
+
+
+def test_pull_policies_say_what_is_missing(cluster):
+    create(cluster, "no-image", main={"image": "not-here:v1", "imagePullPolicy": "Never"})
+    until("it says so", lambda: status(cluster, "no-image")["state"]["waiting"]["reason"] == "ErrImageNeverPull", 30)
+    create(cluster, "no-registry", main={"image": "127.0.0.1:1/no:v1"})
+    until("it backs off", lambda: status(cluster, "no-registry")["state"]["waiting"]["reason"] == "ImagePullBackOff", 40)
+    assert {"Failed", "BackOff", "Pulling"} <= reasons(cluster, "no-registry")
+    remove(cluster, "no-image", "no-registry")
+
+
+def test_a_pod_that_fits_nowhere_says_why(cluster):
+    create(cluster, "giant", main={"resources": {"requests": {"memory": "100Ti"}}})
+    def told():
+        return [e["message"] for e in cluster.json("events", "--field-selector", "involvedObject.name=giant,reason=FailedScheduling")["items"]]
+    assert "0/1 nodes are available: 1 Insufficient memory." in until("the event is there", told, 20)[0]
+    assert "Pending" in cluster.kubectl("get", "pod", "giant")
+    remove(cluster, "giant")
