@@ -15,12 +15,14 @@
 #include "apiserver/auth/service_account_tokens.h"
 #include "apiserver/bootstrap/bootstrap.h"
 #include "apiserver/local_transport.h"
+#include "apiserver/openapi/openapi_provider.h"
 #include "base/log.h"
 #include "cli/host_facts.h"
 #include "cli/kubeconfig.h"
 #include "client/informer.h"
 #include "controllers/controller.h"
 #include "http/server.h"
+#include "scheduler/scheduler.h"
 #include "store/embedded_store.h"
 
 namespace reigen::cli {
@@ -61,6 +63,7 @@ struct ControlPlane::State {
   std::unique_ptr<apiserver::UnionAuthenticator> authenticator;
   std::unique_ptr<apiserver::UnionTokenAuthenticator> token_authenticator;
   std::vector<std::unique_ptr<apiserver::AdmissionPlugin>> admission;
+  std::unique_ptr<apiserver::OpenApiProvider> openapi;
   std::unique_ptr<apiserver::ApiServer> api;
   apiserver::MastersAuthorizer masters;
   std::unique_ptr<apiserver::NodeAuthorizer> nodes;
@@ -73,6 +76,8 @@ struct ControlPlane::State {
   std::unique_ptr<client::Informers> informers;
   std::unique_ptr<controllers::Context> context;
   std::vector<std::unique_ptr<controllers::Controller>> controllers;
+  std::unique_ptr<client::Informers> scheduler_informers;
+  std::unique_ptr<scheduler::Scheduler> scheduler;
   std::unique_ptr<http::Server> http;
   std::atomic<bool> bootstrapped{false};
 
@@ -82,6 +87,7 @@ struct ControlPlane::State {
   Status listen();
   Status write_kubeconfigs();
   void start_controllers();
+  void start_scheduler();
   void stop();
 };
 
@@ -117,6 +123,8 @@ Status ControlPlane::State::open_api(apiserver::NodeDialer* dialer) {
   api_options.token_authenticator = token_authenticator.get();
   api_options.token_issuer = account_tokens.get();
   api_options.dialer = dialer;
+  openapi = apiserver::make_openapi_provider(&executor);
+  api_options.openapi = openapi.get();
   for (const auto& plugin : admission) api_options.admission.push_back(plugin.get());
   api_options.health.push_back({"etcd", [this] { return store->health(); }, true});
   api_options.health.push_back({"poststarthook/bootstrap", [this]() -> Status {
@@ -183,10 +191,22 @@ void ControlPlane::State::start_controllers() {
   informers->start();
 }
 
+void ControlPlane::State::start_scheduler() {
+  auto& transport = transport_as("system:kube-scheduler", {});
+  scheduler_informers = std::make_unique<client::Informers>(transport, executor);
+  scheduler = std::make_unique<scheduler::Scheduler>(scheduler::Options{}, transport, *scheduler_informers, executor);
+  scheduler->start();
+  scheduler_informers->start();
+}
+
 void ControlPlane::State::stop() {
   if (http) http->stop();
+  if (scheduler) scheduler->stop();
   for (auto& controller : controllers) controller->stop();
-  if (informers) informers->stop();
+  for (auto* each : {informers.get(), scheduler_informers.get()}) {
+    if (each) each->stop();
+  }
+  scheduler.reset();
   controllers.clear();
   informers.reset();
 }
@@ -212,6 +232,7 @@ Status ControlPlane::start() {
   state_->bootstrapped = true;
   TRY(state_->write_kubeconfigs());
   state_->start_controllers();
+  state_->start_scheduler();
   return {};
 }
 
