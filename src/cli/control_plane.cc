@@ -14,6 +14,7 @@
 #include "apiserver/auth/rbac_authorizer.h"
 #include "apiserver/auth/service_account_tokens.h"
 #include "apiserver/bootstrap/bootstrap.h"
+#include "apiserver/kubernetes_service.h"
 #include "apiserver/local_transport.h"
 #include "apiserver/openapi/openapi_provider.h"
 #include "base/log.h"
@@ -28,17 +29,11 @@
 namespace reigen::cli {
 namespace {
 
-// The first address of a range: 10.43.0.0/16 -> 10.43.0.1.
-std::string first_address(const std::string& range) {
-  auto base = range.substr(0, range.find('/'));
-  auto dot = base.rfind('.');
-  return base.substr(0, dot + 1) + std::to_string(std::stoi(base.substr(dot + 1)) + 1);
-}
-
 ServerNames server_names(const ServerOptions& options, const std::string& node_name) {
   ServerNames names;
   names.dns_names = {"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", node_name};
-  names.addresses = {"127.0.0.1", "::1", first_address(options.service_cidr)};
+  names.addresses = {"127.0.0.1", "::1"};
+  if (auto service = apiserver::first_address(options.service_cidr)) names.addresses.push_back(std::move(*service));
   for (auto& address : host_addresses()) names.addresses.push_back(std::move(address));
   return names;
 }
@@ -76,6 +71,7 @@ struct ControlPlane::State {
   std::unique_ptr<client::Informers> informers;
   std::unique_ptr<controllers::Context> context;
   std::vector<std::unique_ptr<controllers::Controller>> controllers;
+  std::unique_ptr<apiserver::KubernetesService> own_services;
   std::unique_ptr<client::Informers> scheduler_informers;
   std::unique_ptr<scheduler::Scheduler> scheduler;
   std::unique_ptr<http::Server> http;
@@ -88,6 +84,7 @@ struct ControlPlane::State {
   Status write_kubeconfigs();
   void start_controllers();
   void start_scheduler();
+  void start_own_services();
   void stop();
 };
 
@@ -119,6 +116,8 @@ Status ControlPlane::State::open_credentials() {
 Status ControlPlane::State::open_api(apiserver::NodeDialer* dialer) {
   admission = apiserver::default_admission_plugins();
   apiserver::ApiServerOptions api_options;
+  api_options.services.cidrs = {options.service_cidr};
+  TRY(apiserver::check_service_ranges(api_options.services));
   api_options.authenticator = authenticator.get();
   api_options.token_authenticator = token_authenticator.get();
   api_options.token_issuer = account_tokens.get();
@@ -191,6 +190,19 @@ void ControlPlane::State::start_controllers() {
   informers->start();
 }
 
+// default/kubernetes and kube-system/kube-dns.
+void ControlPlane::State::start_own_services() {
+  apiserver::KubernetesServiceOptions service_options;
+  service_options.service_cidr = options.service_cidr;
+  auto addresses = host_addresses();
+  bool any = options.bind_address == "0.0.0.0" || options.bind_address == "::";
+  service_options.advertise_address = any ? (addresses.empty() ? "127.0.0.1" : addresses[0]) : options.bind_address;
+  service_options.port = port;
+  if (!options.disable_agent) service_options.cluster_dns = options.cluster_dns;
+  own_services = std::make_unique<apiserver::KubernetesService>(transport_as("system:apiserver", {"system:masters"}), executor, std::move(service_options));
+  own_services->start();
+}
+
 void ControlPlane::State::start_scheduler() {
   auto& transport = transport_as("system:kube-scheduler", {});
   scheduler_informers = std::make_unique<client::Informers>(transport, executor);
@@ -201,6 +213,7 @@ void ControlPlane::State::start_scheduler() {
 
 void ControlPlane::State::stop() {
   if (http) http->stop();
+  if (own_services) own_services->stop();
   if (scheduler) scheduler->stop();
   for (auto& controller : controllers) controller->stop();
   for (auto* each : {informers.get(), scheduler_informers.get()}) {
@@ -231,6 +244,7 @@ Status ControlPlane::start() {
   TRY(apiserver::install_bootstrap_objects(state_->transport_as("system:apiserver", {"system:masters"})));
   state_->bootstrapped = true;
   TRY(state_->write_kubeconfigs());
+  state_->start_own_services();
   state_->start_controllers();
   state_->start_scheduler();
   return {};
