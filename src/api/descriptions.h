@@ -1,5 +1,5 @@
-// Texts about types and fields, for OpenAPI and kubectl explain. Apart from the tables, so that they cost no memory until they are asked
-// for and a changed text compiles one file. Thread-safe (constant).
+// Texts about types and fields, for OpenAPI and kubectl explain. Apart from the tables, so that they cost no memory until they
+// are asked for and a changed text compiles one file. Thread-safe (constant).
 #pragma once
 
 #include <span>

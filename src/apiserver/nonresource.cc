@@ -133,6 +133,8 @@ bool serve_openapi(Call& call, const ApiServerOptions& options, std::string_view
   http::Headers headers = answer_headers(call, document.media_type);
   headers.add("Vary", "Accept");
   if (!document.etag.empty()) headers.add("Etag", "\"" + document.etag + "\"");
+  // An address with its content's hash never answers anything else.
+  if (!document.etag.empty() && call.request->query.get("hash") == document.etag) headers.set("Cache-Control", "public, max-age=31536000, immutable");
   call.responder->send(code, std::move(headers), code == 304 ? http::Body() : http::Body(std::move(document.body)));
   return true;
 }

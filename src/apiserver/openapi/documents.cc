@@ -17,7 +17,7 @@ constexpr api::JsonStyle kStyle = {.sorted = false, .escape_html = false};
 Value info() { return Value::object({{"title", "Kubernetes"}, {"version", "v1.32.0"}}); }
 
 // Spares copies while the document grows.
-constexpr size_t kV2Bytes = 3u << 20;
+constexpr size_t kV2Bytes = 5u << 18;
 constexpr size_t kV3Bytes = 256u << 10;
 
 void append_member(std::string& out, std::string_view name, const Value& value) {
@@ -47,11 +47,13 @@ std::string make_v2_json() {
   api::append_json(out, info(), kStyle);
   out += R"(,"paths":{)";
   ModelNames models = first_models();
-  build_paths(api::all_resources(), Dialect::kV2, models, [&](std::string_view path, const Value& item) { append_member(out, path, item); });
+  build_paths(api::all_resources(), Dialect::kV2, models,
+              [&](std::string_view path, const Value& item) { append_member(out, path, item); });
   out += R"(},"definitions":{)";
   append_definitions(out, models, Dialect::kV2);
-  out += R"(},"securityDefinitions":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}},)"
-         R"("security":[{"BearerToken":[]}]})";
+  out +=
+      R"(},"securityDefinitions":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}},)"
+      R"("security":[{"BearerToken":[]}]})";
   out += '\n';
   return out;
 }
@@ -63,7 +65,8 @@ std::string make_v2_protobuf() {
   ModelNames models = first_models();
   std::string part;
   part.reserve(kV2Bytes / 2);
-  build_paths(api::all_resources(), Dialect::kV2, models, [&](std::string_view path, const Value& item) { append_gnostic_path(part, path, item); });
+  build_paths(api::all_resources(), Dialect::kV2, models,
+              [&](std::string_view path, const Value& item) { append_gnostic_path(part, path, item); });
   append_gnostic_text(out, kDocumentPaths, part);
   part.clear();
   for (auto model : models) append_gnostic_definition(part, model, definition(model, Dialect::kV2));
@@ -94,7 +97,8 @@ std::string make_v3_json(std::string_view group, std::string_view version) {
   build_paths(resources, Dialect::kV3, models, [&](std::string_view path, const Value& item) { append_member(out, path, item); });
   out += R"(},"components":{"schemas":{)";
   append_definitions(out, models, Dialect::kV3);
-  out += R"(},"securitySchemes":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}}}})";
+  out +=
+      R"(},"securitySchemes":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}}}})";
   out += '\n';
   return out;
 }

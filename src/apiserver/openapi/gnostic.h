@@ -1,4 +1,5 @@
-// OpenAPI v2 as protobuf: the messages of gnostic's openapi.v2, made from the same trees as the JSON. Pure functions; thread-safe.
+// OpenAPI v2 as protobuf: the messages of gnostic's openapi.v2, made from the same trees as the JSON. Pure functions;
+// thread-safe.
 #pragma once
 
 #include <string>

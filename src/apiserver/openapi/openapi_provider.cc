@@ -1,10 +1,10 @@
 #include "apiserver/openapi/openapi_provider.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
-
-#include <fmt/core.h>
 
 #include "api/value.h"
 #include "apiserver/openapi/documents.h"
@@ -40,9 +40,9 @@ bool wants_protobuf(std::string_view accept) {
 }
 
 struct Entry {
-  std::string etag;                               // empty until made once
+  std::string etag;  // empty until made once
   std::shared_ptr<const std::string> kept;
-  std::weak_ptr<const std::string> alive;         // while somebody sends it
+  std::weak_ptr<const std::string> alive;  // while somebody sends it
   TimePoint used;
 };
 
@@ -60,7 +60,8 @@ class Provider final : public OpenApiProvider {
     if (!path.starts_with(kPrefix)) return {};
     auto found = std::ranges::find(group_versions_, path.substr(kPrefix.size()), &openapi::GroupVersionPath::path);
     if (found == group_versions_.end()) return {};
-    return answer(found->path, "application/json", known_etag, [&] { return openapi::make_v3_json(found->group, found->version); });
+    return answer(found->path, "application/json", known_etag,
+                  [&] { return openapi::make_v3_json(found->group, found->version); });
   }
 
  private:

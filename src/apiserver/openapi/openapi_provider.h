@@ -5,8 +5,8 @@
 //   /openapi/v3/apis/apps/v1    one group version; JSON
 //
 // A document is made on its first request and kept for a minute after its last one, so that an idle server holds none; hashes are
-// kept. Without an executor a document lives only as long as somebody sends it. Thread-safe; a request waits while another one makes
-// a document (about 20 ms for /openapi/v2).
+// kept. Without an executor a document lives only as long as somebody sends it. Thread-safe; a request waits while another one
+// makes a document (about 20 ms for /openapi/v2).
 #pragma once
 
 #include <memory>

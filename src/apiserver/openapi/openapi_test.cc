@@ -1,7 +1,7 @@
+#include <gtest/gtest.h>
+
 #include <set>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "api/kind_info.h"
 #include "api/value.h"
@@ -79,11 +79,15 @@ TEST(OpenApiV2, DescribesTypesAsKubectlReadsThem) {
   EXPECT_EQ(api::to_json(at(containers, {"x-kubernetes-list-map-keys"})), R"(["name"])");
   const Value& volumes = at(pod_spec, {"properties", "volumes"});
   EXPECT_EQ(volumes.text_at({"x-kubernetes-patch-strategy"}), "merge,retainKeys");
-  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.LocalObjectReference"}).text_at({"x-kubernetes-map-type"}), "atomic");
+  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.LocalObjectReference"}).text_at({"x-kubernetes-map-type"}),
+            "atomic");
   const Value& pod = at(document, {"definitions", "io.k8s.api.core.v1.Pod"});
   EXPECT_EQ(api::to_json(at(pod, {"x-kubernetes-group-version-kind"})), R"([{"group":"","kind":"Pod","version":"v1"}])");
-  EXPECT_EQ(at(document, {"definitions", "io.k8s.apimachinery.pkg.util.intstr.IntOrString"}).text_at({"format"}), "int-or-string");
-  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.Secret", "properties", "data", "additionalProperties"}).text_at({"format"}), "byte");
+  EXPECT_EQ(at(document, {"definitions", "io.k8s.apimachinery.pkg.util.intstr.IntOrString"}).text_at({"format"}),
+            "int-or-string");
+  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.Secret", "properties", "data", "additionalProperties"})
+                .text_at({"format"}),
+            "byte");
 }
 
 TEST(OpenApiV2, OperationsTellDryRunAndValidation) {
@@ -94,11 +98,14 @@ TEST(OpenApiV2, OperationsTellDryRunAndValidation) {
   EXPECT_TRUE(operation_parameter(patch, "dryRun"));
   EXPECT_TRUE(operation_parameter(patch, "fieldValidation"));
   EXPECT_TRUE(operation_parameter(patch, "body"));
-  auto id = [&](std::string_view path, std::string_view method) { return document.text_at({"paths", path, method, "operationId"}); };
+  auto id = [&](std::string_view path, std::string_view method) {
+    return document.text_at({"paths", path, method, "operationId"});
+  };
   EXPECT_EQ(id("/api/v1/pods", "get"), "listCoreV1PodForAllNamespaces");
   EXPECT_EQ(id("/api/v1/namespaces/{namespace}/pods", "delete"), "deleteCoreV1CollectionNamespacedPod");
   EXPECT_EQ(id("/api/v1/namespaces/{namespace}/pods/{name}/exec", "post"), "connectCoreV1PostNamespacedPodExec");
-  EXPECT_EQ(id("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", "post"), "createCoreV1NamespacedServiceAccountToken");
+  EXPECT_EQ(id("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", "post"),
+            "createCoreV1NamespacedServiceAccountToken");
   EXPECT_EQ(id("/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}", "put"), "replaceRbacAuthorizationV1ClusterRole");
 }
 
@@ -151,11 +158,14 @@ TEST(OpenApiProvider, NegotiatesAndKnowsItsHashes) {
   auto none = provider->document("/openapi/v3/apis/none/v1", "application/json", "");
   EXPECT_FALSE(none.body);
   EXPECT_EQ(none.etag, "");
-  for (auto accept : {"application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"}) {
+  for (auto accept : {"application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+                      "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"}) {
     auto v2 = provider->document("/openapi/v2", accept, "");
     EXPECT_EQ(v2.media_type, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
     ASSERT_TRUE(v2.body);
-    EXPECT_TRUE(v2.body->starts_with("\x0a\x03" "2.0"));
+    EXPECT_TRUE(
+        v2.body->starts_with("\x0a\x03"
+                             "2.0"));
   }
   EXPECT_EQ(provider->document("/openapi/v2", "application/json, */*", "").media_type, "application/json");
 }
