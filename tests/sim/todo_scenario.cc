@@ -59,7 +59,7 @@ class Scenario {
       machine_.run_until([&] { return disk_.crashed() || converged_ || !outcome_.violations.empty(); }, limit - machine_.clock().now());
       if (disk_.crashed()) power_loss();
     }
-    if (!converged_ && outcome_.violations.empty()) violation("the app did not come up: " + why_not_);
+    if (!converged_ && outcome_.violations.empty()) violation("the app did not come up: " + why_not_ + what_there_is());
     outcome_.disk_operations = disk_.operations();
     return outcome_;
   }
@@ -164,6 +164,17 @@ class Scenario {
     if (endpoints)
       for (const auto& subset : (*endpoints)->subsets) addresses += static_cast<int>(subset.addresses.size());
     if (addresses != wanted) why_not_ += fmt::format("{} of {} endpoints of {}; ", addresses, wanted, app);
+  }
+
+  std::string what_there_is() {
+    std::string text = fmt::format("\n{} of {} created, {} nodes registered", created_, manifests_.size(), nodes_->metrics().registered);
+    if (auto pods = user_.list<Pod>(""))
+      for (const auto& pod : (*pods).items) text += "\n  " + pod->metadata.name + " on " + pod->spec.node_name + ": " + api::encode_json(*pod);
+    if (auto controllers = user_.list<ReplicationController>(""))
+      for (const auto& one : (*controllers).items) text += "\n  " + one->metadata.name + ": " + api::encode_json(one->status);
+    if (auto events = user_.list<Event>(""))
+      for (const auto& event : (*events).items) text += "\n  " + event->involved_object.name + " " + event->reason + ": " + event->message;
+    return text;
   }
 
   SimExecutor machine_;

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
@@ -65,10 +66,12 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--crash-at") == 0) {
       reigen::sim::only_crash_at = value;
       reigen::sim::one_run = true;
+    } else if (std::strcmp(argv[i], "--log") == 0) {
+      reigen::set_log_level(value ? reigen::LogLevel::kDebug : reigen::LogLevel::kWarning);
     } else if (std::strcmp(argv[i], "--seconds") == 0) {
       reigen::sim::seconds = value;
     } else {
-      std::fprintf(stderr, "usage: sim_test [--seed N] [--crash-at K] [--seconds S]\n");
+      std::fprintf(stderr, "usage: sim_test [--seed N] [--crash-at K] [--seconds S] [--log 0|1]\n");
       return 2;
     }
   }
