@@ -48,13 +48,13 @@ class FieldPath {
   enum : unsigned char { kPlain, kIndex, kKey } step_ = kPlain;
 };
 
-// A rejected value as messages print it: strings in quotes, numbers and booleans plain, null for nothing.
+// A rejected value as messages print it: strings in quotes, numbers and booleans plain, "null" (with the quotes) for nothing.
 class BadValue {
  public:
   BadValue(std::string_view text);
   BadValue(const char* text) : BadValue(std::string_view(text)) {}
   BadValue(const std::string& text) : BadValue(std::string_view(text)) {}
-  BadValue(std::nullptr_t) : text_("null") {}
+  BadValue(std::nullptr_t) : text_("\"null\"") {}
   template <std::same_as<bool> B>
   BadValue(B value) : text_(value ? "true" : "false") {}
   template <std::integral I>
@@ -62,7 +62,7 @@ class BadValue {
   BadValue(I value) : text_(std::to_string(value)) {}
   template <class T>
     requires std::constructible_from<BadValue, const T&>
-  BadValue(const std::optional<T>& value) : text_(value ? BadValue(*value).text() : "null") {}
+  BadValue(const std::optional<T>& value) : text_(value ? BadValue(*value).text() : "\"null\"") {}
   // For what prints itself: quantities, times, int-or-strings, structs.
   static BadValue raw(std::string text);
 

@@ -5,13 +5,11 @@
 
 namespace reigen::apiserver {
 
-const Strategy& pod_strategy();
 const Strategy& namespace_strategy();
 const Strategy& node_strategy();
 const Strategy& secret_strategy();
 const Strategy& service_strategy();
 const Strategy& event_strategy();
-const Strategy& replication_controller_strategy();
 const Strategy& lease_strategy();
 // Kinds whose deletion answers the object, and that have nothing else of their own.
 const Strategy& returning_strategy();

@@ -7,6 +7,7 @@
 #include "api/kind_info.h"
 #include "api/object.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/workload_strategies.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -50,10 +51,11 @@ const Strategy& instance() {
 
 // A kind with a strategy of its own has its line here.
 constexpr Line kLines[] = {
-    {"apps", "Deployment", instance<CountingStrategy>},
-    {"apps", "ReplicaSet", instance<CountingStrategy>},
-    {"apps", "StatefulSet", instance<CountingStrategy>},
-    {"apps", "DaemonSet", instance<CountingStrategy>},
+    {"apps", "Deployment", deployment_strategy},
+    {"apps", "ReplicaSet", replica_set_strategy},
+    {"apps", "StatefulSet", stateful_set_strategy},
+    {"apps", "DaemonSet", daemon_set_strategy},
+    {"apps", "ControllerRevision", controller_revision_strategy},
     {"", "ReplicationController", replication_controller_strategy},
     {"", "Pod", pod_strategy},
     {"", "Namespace", namespace_strategy},
@@ -78,7 +80,7 @@ constexpr Line kLines[] = {
     {"storage.k8s.io", "VolumeAttachment", returning_strategy},
     {"batch", "Job", instance<JobStrategy>},
     {"certificates.k8s.io", "CertificateSigningRequest", instance<SigningRequestStrategy>},
-    {"batch", "CronJob", instance<CountingStrategy>},
+    {"batch", "CronJob", cron_job_strategy},
     {"policy", "PodDisruptionBudget", instance<CountingStrategy>},
     {"networking.k8s.io", "Ingress", instance<CountingStrategy>},
     {"networking.k8s.io", "IngressClass", instance<CountingStrategy>},

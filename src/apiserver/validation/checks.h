@@ -9,6 +9,7 @@
 
 #include "api/field_error.h"
 #include "api/validation.h"
+#include "apiserver/validation/one_of.h"
 
 namespace reigen::api {
 struct IntOrString;
@@ -18,10 +19,6 @@ namespace reigen::apiserver {
 
 // Go's %#v of a []string.
 api::BadValue go_strings(const std::vector<std::string>& values);
-
-inline bool is_one_of(std::string_view value, std::initializer_list<std::string_view> known) {
-  return std::ranges::find(known, value) != known.end();
-}
 
 // Each of these adds what is wrong.
 void require(api::FieldErrors& errors, const api::FieldPath& path, std::string_view value, std::string detail = {});
