@@ -40,14 +40,18 @@ void merge_label_keys(const api::Box<Terms>& terms, const api::Map<std::string>&
   for (auto& term : all.required_during_scheduling_ignored_during_execution) merge_label_keys(term, labels);
 }
 
-void add_gated_condition(Pod& pod) {
+void add_gated_condition(Pod& pod, WallTime now) {
   if (pod.spec.scheduling_gates.empty()) return;
   auto& condition = pod.status.conditions.emplace_back();
   condition.type = "PodScheduled";
   condition.status = "False";
+  condition.last_transition_time = api::Time(now);
   condition.reason = "SchedulingGated";
   condition.message = "Scheduling is blocked due to non-empty scheduling gates";
 }
+
+// The name the field had first; it always says the same.
+void mirror_service_account(PodSpec& spec) { spec.service_account = spec.service_account_name; }
 
 // Of features that are off.
 void drop_disabled_status(PodStatus& status, const Pod& old) {
@@ -94,7 +98,8 @@ class PodStrategy final : public Strategy {
     pod.status.phase = "Pending";
     pod.status.qos_class = qos_class_of(pod.spec);
     drop_disabled_fields(pod.spec, nullptr);
-    add_gated_condition(pod);
+    add_gated_condition(pod, context.now);
+    mirror_service_account(pod.spec);
     if (pod.spec.affinity) {
       merge_label_keys(pod.spec.affinity->pod_affinity, pod.metadata.labels);
       merge_label_keys(pod.spec.affinity->pod_anti_affinity, pod.metadata.labels);
@@ -118,6 +123,7 @@ class PodStrategy final : public Strategy {
       default: return;
     }
     drop_disabled_fields(pod.spec, &old.spec);
+    mirror_service_account(pod.spec);
   }
 
   void validate(StrategyContext&, const Object& object, api::FieldErrors& errors) const override { validate_pod_create(object.as<Pod>(), errors); }

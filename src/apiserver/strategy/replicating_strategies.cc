@@ -69,6 +69,7 @@ void validate_replica_status(const Status& status, FieldErrors& errors) {
 class ReplicationControllerStrategy final : public Strategy {
  public:
   bool counts_generation() const override { return true; }
+  bool orphans_by_default() const override { return true; }
   void prepare_create(StrategyContext&, Object& object) const override {
     reset_status(object);
     auto& pod_template = object.mut<ReplicationController>().spec.template_;

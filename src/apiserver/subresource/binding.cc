@@ -21,7 +21,10 @@ Status check(const Binding& binding) {
   if (!kind.empty() && kind != "Node") errors.push_back(api::FieldError::not_supported(target.child("kind"), kind, {"Node", "<empty>"}));
   if (binding.target.name.empty()) errors.push_back(api::FieldError::required(target.child("name")));
   if (errors.empty()) return {};
-  return reigen::fail(api::invalid({"", "Binding"}, binding.metadata.name, errors));
+  // Kubernetes answers these as an unknown error.
+  api::ApiStatus status;
+  status.message = api::aggregate_message(errors);
+  return reigen::fail(api::to_error(std::move(status)));
 }
 
 void set_scheduled(Pod& pod, WallTime now) {

@@ -45,7 +45,7 @@ void do_eviction(const CallPtr& call) {
   auto eviction = read_eviction(*call, *options);
   if (!eviction) return call->fail(eviction.error());
   if (eviction->metadata.name != call->name() && !eviction->metadata.name.empty())
-    return call->fail(api::bad_request("name in URL does not match name in Eviction object: expected " + std::string(call->name()) + ", got " + eviction->metadata.name));
+    return call->fail(api::bad_request("name in URL does not match name in Eviction object"));
   DeleteOptions wanted = delete_options(*eviction, options->dry_run);
   if (auto status = check_delete_options(wanted); !status) return call->fail(status.error());
   api::Object object = api::Object::of(*eviction);
