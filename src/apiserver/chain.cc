@@ -176,7 +176,14 @@ Status authorize(Call& call) {
 namespace {
 
 Fail not_served() { return reigen::fail(api::unknown_path()); }
-Fail wrong_method() { return reigen::fail(api::method_not_supported({"", ""}, "")); }
+Fail wrong_method() {
+  api::ApiStatus status;
+  status.code = 405;
+  status.reason = "MethodNotAllowed";
+  status.message = "the server does not allow this method on the requested resource";
+  status.has_details = true;
+  return reigen::fail(api::to_error(std::move(status)));
+}
 
 uint16_t bit_of(std::string_view verb) {
   if (verb == "get") return api::kGet;

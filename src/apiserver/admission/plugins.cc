@@ -10,6 +10,7 @@ std::vector<std::unique_ptr<AdmissionPlugin>> default_admission_plugins() {
   plugins.push_back(make_taint_nodes_by_condition());
   plugins.push_back(make_priority());
   plugins.push_back(make_default_toleration_seconds());
+  plugins.push_back(make_runtime_class());
   return plugins;
 }
 

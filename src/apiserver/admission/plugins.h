@@ -17,6 +17,8 @@ std::unique_ptr<AdmissionPlugin> make_node_restriction();
 std::unique_ptr<AdmissionPlugin> make_service_account();
 // metadata.name of a priority class into a number; the built-in system classes are protected.
 std::unique_ptr<AdmissionPlugin> make_priority();
+// A pod gets the overhead and the scheduling of its runtime class.
+std::unique_ptr<AdmissionPlugin> make_runtime_class();
 // Five minutes of tolerance for not-ready and unreachable nodes.
 std::unique_ptr<AdmissionPlugin> make_default_toleration_seconds();
 // A new node starts with the not-ready taint.
