@@ -65,7 +65,7 @@ PodWriter::PodWriter(std::string scheduler_name, client::Transport& transport, E
       executor_(executor),
       recorder_(std::make_shared<client::EventRecorder>(transport, executor, client::EventSource{.component = name_, .host = ""})) {}
 
-void PodWriter::bind(Binding binding, std::function<void(const Binding&, Status)> done) {
+void PodWriter::assign(Binding binding, std::function<void(const Binding&, Status)> done) {
   const Pod& pod = *binding.pod;
   auto request = request_for(pod, client::Verb::kCreate, "binding");
   api::corev1::Binding body;

@@ -21,7 +21,7 @@ class PodWriter {
   PodWriter(std::string scheduler_name, client::Transport& transport, Executor& executor);
 
   // `done` is called once, from any thread. Records "Scheduled", or "FailedScheduling" with the error.
-  void bind(Binding binding, std::function<void(const Binding&, Status)> done);
+  void assign(Binding binding, std::function<void(const Binding&, Status)> done);
   // Condition, nomination, event; deletes the victims, each after it was marked.
   void unschedulable(const Decision& decision);
 

@@ -121,7 +121,7 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
       std::vector<Binding> some(std::make_move_iterator(bindings.begin() + static_cast<std::ptrdiff_t>(from)),
                                 std::make_move_iterator(bindings.begin() + static_cast<std::ptrdiff_t>(end)));
       executor.post(tasks.wrap([self = shared_from_this(), some = std::move(some)]() mutable {
-        for (auto& one : some) self->writer.bind(std::move(one), [weak = self->weak_from_this()](const Binding& done, Status status) {
+        for (auto& one : some) self->writer.assign(std::move(one), [weak = self->weak_from_this()](const Binding& done, Status status) {
           if (auto state = weak.lock()) state->bound(done, std::move(status));
         });
       }));

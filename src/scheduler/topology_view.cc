@@ -57,7 +57,10 @@ int64_t TopologyView::Domains::at(Slot slot) const {
 }
 
 TopologyView::TopologyView(const PodClass& of, NodeTable& nodes, PodCounts& counts, const NodeMatcher& matcher)
-    : class_(of), nodes_(nodes), counts_(counts), matcher_(matcher) {
+    : class_(of),
+      nodes_(nodes),
+      counts_(counts),
+      matcher_(matcher) {
   if (of.simple()) return;
   for (const auto& constraint : of.spread) add_spread(constraint);
   add_terms();
