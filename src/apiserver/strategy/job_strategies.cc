@@ -30,8 +30,11 @@ void warn_of_job_spec(const JobSpec& spec, const FieldPath& path, std::vector<st
 void generate_selector(Job& job) {
   if (job.spec.manual_selector.value_or(false)) return;
   auto& labels = job.spec.template_.metadata.labels;
+  // A job without labels of its own has its template's, by default and so also these.
+  bool shared = job.metadata.labels.empty() || job.metadata.labels == labels;
   for (std::string_view key : {"job-name", "batch.kubernetes.io/job-name"}) labels.emplace(key, job.metadata.name);
   for (std::string_view key : {"controller-uid", "batch.kubernetes.io/controller-uid"}) labels.emplace(key, job.metadata.uid);
+  if (shared) job.metadata.labels = labels;
   job.spec.selector.ensure().match_labels.emplace("batch.kubernetes.io/controller-uid", job.metadata.uid);
 }
 
