@@ -6,6 +6,13 @@ using namespace api::corev1;
 
 namespace {
 constexpr size_t kTokenLimit = 4096;
+
+// Kubernetes' nodes name the kind here, not the resource: configmap "x" not found.
+template <class T>
+Result<T> named(Result<T> found, const char* kind, const std::string& name) {
+  if (!found && found.error().code() == Code::kNotFound) return fail(Code::kNotFound, std::string(kind) + " \"" + name + "\" not found");
+  return found;
+}
 }
 
 ApiObjects::ApiObjects(client::Transport& transport, Executor& executor, bool quiet)
@@ -19,11 +26,11 @@ void ApiObjects::start(Fn synced) {
 void ApiObjects::stop() { services_.stop(); }
 
 Result<std::shared_ptr<const ConfigMap>> ApiObjects::config_map(const std::string& namespace_, const std::string& name) {
-  return client_.get<ConfigMap>(namespace_, name);
+  return named(client_.get<ConfigMap>(namespace_, name), "configmap", name);
 }
 
 Result<std::shared_ptr<const Secret>> ApiObjects::secret(const std::string& namespace_, const std::string& name) {
-  return client_.get<Secret>(namespace_, name);
+  return named(client_.get<Secret>(namespace_, name), "secret", name);
 }
 
 std::vector<std::shared_ptr<const Service>> ApiObjects::services(const std::string& namespace_) {

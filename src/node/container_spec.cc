@@ -1,7 +1,11 @@
 #include "node/container_spec.h"
 
+#include <limits.h>
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "node/pod_files.h"
 #include "node/pod_status.h"
 
 namespace reigen::node {
@@ -103,6 +107,12 @@ std::vector<std::string> merged_environment(const ImageInfo& image, const std::v
   return out;
 }
 
+std::string host_name(const Pod& pod) {
+  if (!pod.spec.host_network) return pod_host_name(pod);
+  char name[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
 }  // namespace
 
 Result<runtime::ContainerSpec> make_container_spec(const SpecContext& c) {
@@ -137,6 +147,9 @@ Result<runtime::ContainerSpec> make_container_spec(const SpecContext& c) {
   spec.stop_signal = c.image.stop_signal;
   std::vector<std::string> env = c.env.list();
   spec.env = merged_environment(c.image, env);
+  if (std::none_of(spec.env.begin(), spec.env.end(), [](const auto& entry) { return entry.starts_with("HOSTNAME="); })) {
+    spec.env.insert(spec.env.begin(), "HOSTNAME=" + host_name(c.pod));
+  }
   return spec;
 }
 

@@ -52,6 +52,7 @@ void PodWorker::terminate() {
       return publish_handles();
     }
   }
+  publish_handles();  // who follows a log learns that it is complete
   for (auto& slot : slots_) {
     if (base_.metadata.deletion_timestamp && slot.waiting && slot.run) slot.waiting.reset();
   }

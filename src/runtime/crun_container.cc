@@ -139,6 +139,12 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
     std::vector<std::string> warnings;
     TRY_ASSIGN(std::string config, oci_config(spec, context, &warnings));
     for (const auto& warning : warnings) LOG(kWarning, "runtime", "container {}: {}", spec.id, warning);
+    Record process;  // for exec
+    process.set("user", oci_user(context.user));
+    TRY_ASSIGN(std::string rights, oci_rights(spec));
+    process.set("rights", std::move(rights));
+    process.set_all("env", process_environment(spec, context.user));
+    TRY(process.save(bundle + "/process"));
     return write_unsynced(bundle + "/config.json", config);
   };
   if (auto made = make(); !made) {

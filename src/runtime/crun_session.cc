@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -20,12 +21,15 @@
 #include "runtime/conmon_attach.h"
 #include "runtime/crun_state.h"
 #include "runtime/image_user.h"
+#include "runtime/json_text.h"
+#include "runtime/oci_config.h"
+#include "runtime/record.h"
 
 namespace reigen::runtime {
 namespace {
 
 struct ExecFiles {
-  std::string pid_file, console_socket;
+  std::string pid_file, console_socket, process_file;
 };
 
 // crun's own process may be killed at any time; the program it started is ended through its own pid.
@@ -37,6 +41,7 @@ void kill_exec(const ExecFiles& files, Child& child) {
 
 void remove_files(const ExecFiles& files) {
   ::unlink(files.pid_file.c_str());
+  ::unlink(files.process_file.c_str());
   if (!files.console_socket.empty()) ::unlink(files.console_socket.c_str());
 }
 
@@ -159,25 +164,38 @@ Result<Fd> receive_terminal(int listener, int process) {
   return Fd(fd);
 }
 
-Result<std::vector<std::string>> exec_arguments(const CrunRuntime::Container& container, const ExecSpec& spec, const ExecFiles& files,
-                                                const std::string& root) {
-  std::vector<std::string> out = {"exec", "--pid-file=" + files.pid_file};
+// Sets a variable, or adds it when it is not there yet.
+void set_variable(std::vector<std::string>& env, const std::string& entry) {
+  std::string_view name = std::string_view(entry).substr(0, entry.find('=') + 1);
+  auto found = std::find_if(env.begin(), env.end(), [&](const auto& other) { return other.starts_with(name); });
+  if (found == env.end()) env.push_back(entry);
+  else *found = entry;
+}
+
+// The whole process is given as a file: what crun's flags leave out would be root's (user, groups, limits, noNewPrivileges).
+Status write_process_file(const CrunRuntime::Container& container, const ExecSpec& spec, const ExecFiles& files, const std::string& bundle) {
+  TRY_ASSIGN(Record process, Record::load(bundle + "/process"));
+  std::string user = process.get("user"), rights = process.get("rights");
+  if (spec.user) {
+    TRY_ASSIGN(auto resolved, resolve_user_in(*spec.user, bundle + "/root"));
+    user = oci_user(resolved);
+  }
+  auto env = process.all("env");
+  if (spec.tty && !container.tty) set_variable(env, "TERM=xterm");
+  for (const auto& entry : spec.env) set_variable(env, entry);
+  std::string cwd = spec.cwd.empty() ? container.cwd : spec.cwd;
+  JsonText json;
+  json.begin_object().boolean("terminal", spec.tty).raw("user", user).texts("args", spec.argv).texts("env", env).text("cwd", cwd.empty() ? "/" : cwd);
+  return write_unsynced(files.process_file, json.take() + "," + rights.substr(1));
+}
+
+std::vector<std::string> exec_arguments(const CrunRuntime::Container& container, const ExecSpec& spec, const ExecFiles& files) {
+  std::vector<std::string> out = {"exec", "--pid-file=" + files.pid_file, "--process=" + files.process_file};
   if (spec.tty) {
     out.push_back("--tty");
     out.push_back("--console-socket=" + files.console_socket);
   }
-  std::string cwd = spec.cwd.empty() ? container.cwd : spec.cwd;
-  if (!cwd.empty()) out.push_back("--cwd=" + cwd);
-  if (!spec.env.empty()) {  // given ones replace the container's, so that those have to be repeated
-    for (const auto& entry : container.env) out.push_back("--env=" + entry);
-    for (const auto& entry : spec.env) out.push_back("--env=" + entry);
-  }
-  if (spec.user) {
-    TRY_ASSIGN(auto user, resolve_user_in(*spec.user, root));
-    out.push_back("--user=" + std::to_string(user.uid) + ":" + std::to_string(user.gid));
-  }
   out.push_back(container.status.id);
-  out.insert(out.end(), spec.argv.begin(), spec.argv.end());
   return out;
 }
 
@@ -191,9 +209,11 @@ Result<std::unique_ptr<Session>> CrunRuntime::exec(const std::string& id, const 
     if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
   }
   std::string number = std::to_string(state_->next_exec++);
-  ExecFiles files{state_->bundle(id) + "/exec-" + number + ".pid", spec.tty ? state_->options.run_dir + "/a/x" + number : ""};
+  std::string base = state_->bundle(id) + "/exec-" + number;
+  ExecFiles files{base + ".pid", spec.tty ? state_->options.run_dir + "/a/x" + number : "", base + ".json"};
   if (spec.tty) ::unlink(files.console_socket.c_str());
-  TRY_ASSIGN(auto arguments, exec_arguments(*container, spec, files, state_->bundle(id) + "/root"));
+  TRY(write_process_file(*container, spec, files, state_->bundle(id)));
+  auto arguments = exec_arguments(*container, spec, files);
   Command command;
   command.argv = state_->crun_argv(std::move(arguments));
   Fd in_read, in_write, out_read, out_write, err_read, err_write, listener;
@@ -235,8 +255,10 @@ Result<ExecResult> CrunRuntime::exec_sync(const std::string& id, const ExecSpec&
     std::lock_guard lock(state_->mutex);
     if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
   }
-  ExecFiles files{state_->bundle(id) + "/exec-" + std::to_string(state_->next_exec++) + ".pid", ""};
-  TRY_ASSIGN(auto arguments, exec_arguments(*container, spec, files, state_->bundle(id) + "/root"));
+  std::string base = state_->bundle(id) + "/exec-" + std::to_string(state_->next_exec++);
+  ExecFiles files{base + ".pid", "", base + ".json"};
+  TRY(write_process_file(*container, spec, files, state_->bundle(id)));
+  auto arguments = exec_arguments(*container, spec, files);
   Command command;
   command.argv = state_->crun_argv(std::move(arguments));
   command.timeout = timeout;

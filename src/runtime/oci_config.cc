@@ -21,8 +21,8 @@ void write_mount(JsonText& json, const std::string& destination, const std::stri
   json.begin_object().text("destination", destination).text("type", type).text("source", source).texts("options", options).end_object();
 }
 
-void write_user(JsonText& json, const ResolvedUser& user) {
-  json.begin_object("user").number("uid", user.uid).number("gid", user.gid);
+void write_user(JsonText& json, std::string_view key, const ResolvedUser& user) {
+  json.begin_object(key).number("uid", user.uid).number("gid", user.gid);
   json.begin_array("additionalGids");
   for (uint32_t gid : user.groups) json.number_item(gid);
   json.end_array().end_object();
@@ -77,23 +77,22 @@ void write_capabilities(JsonText& json, const std::vector<std::string>& names) {
   json.end_object();
 }
 
-Status write_process(JsonText& json, const ContainerSpec& spec, const OciContext& context, const std::vector<std::string>& capabilities,
-                     std::vector<std::string>* warnings) {
-  std::vector<std::string> argv = spec.argv, env = spec.env;
-  if (argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
-  if (spec.init) argv.insert(argv.begin(), {"/dev/init", "init"});
-  auto names = [&](std::string_view name) {
-    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.starts_with(name); });
-  };
-  if (!names("PATH=")) env.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  if (spec.tty && !names("TERM=")) env.push_back("TERM=xterm");
-  if (!names("HOME=")) env.push_back("HOME=" + context.user.home);
-  json.begin_object("process").boolean("terminal", spec.tty);
-  write_user(json, context.user);
-  json.texts("args", argv).texts("env", env).text("cwd", spec.cwd.empty() ? "/" : spec.cwd);
+Status write_rights(JsonText& json, const ContainerSpec& spec, const std::vector<std::string>& capabilities, std::vector<std::string>* warnings) {
   write_capabilities(json, capabilities);
   TRY(write_rlimits(json, spec, warnings));
   json.boolean("noNewPrivileges", spec.security.no_new_privileges);
+  return {};
+}
+
+Status write_process(JsonText& json, const ContainerSpec& spec, const OciContext& context, const std::vector<std::string>& capabilities,
+                     std::vector<std::string>* warnings) {
+  std::vector<std::string> argv = spec.argv;
+  if (argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
+  if (spec.init) argv.insert(argv.begin(), {"/dev/init", "init"});
+  json.begin_object("process").boolean("terminal", spec.tty);
+  write_user(json, "user", context.user);
+  json.texts("args", argv).texts("env", process_environment(spec, context.user)).text("cwd", spec.cwd.empty() ? "/" : spec.cwd);
+  TRY(write_rights(json, spec, capabilities, warnings));
   write_oom_score(json, spec, warnings);
   json.end_object();
   return {};
@@ -240,6 +239,31 @@ const std::vector<std::string>& masked_paths() {
 const std::vector<std::string>& readonly_paths() {
   static const std::vector<std::string> paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
   return paths;
+}
+
+std::vector<std::string> process_environment(const ContainerSpec& spec, const ResolvedUser& user) {
+  std::vector<std::string> env = spec.env;
+  auto names = [&](std::string_view name) {
+    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.starts_with(name); });
+  };
+  if (!names("PATH=")) env.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  if (spec.tty && !names("TERM=")) env.push_back("TERM=xterm");
+  if (!names("HOME=")) env.push_back("HOME=" + user.home);
+  return env;
+}
+
+std::string oci_user(const ResolvedUser& user) {
+  JsonText json;
+  write_user(json, {}, user);
+  return json.take();
+}
+
+Result<std::string> oci_rights(const ContainerSpec& spec) {
+  TRY_ASSIGN(auto capabilities, capabilities_of(spec.security, nullptr));
+  JsonText json;
+  json.begin_object();
+  TRY(write_rights(json, spec, capabilities, nullptr));
+  return json.end_object().take();
 }
 
 Result<std::string> oci_config(const ContainerSpec& spec, const OciContext& context, std::vector<std::string>* warnings) {

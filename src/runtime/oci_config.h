@@ -26,6 +26,13 @@ struct OciContext {
 const std::vector<std::string>& masked_paths();
 const std::vector<std::string>& readonly_paths();
 
+// What a program has in its environment: the spec's variables, and the usual ones those do not name.
+std::vector<std::string> process_environment(const ContainerSpec& spec, const ResolvedUser& user);
+
+// Parts of an OCI process for a program started later in the container: its user; an object of capabilities, limits, noNewPrivileges.
+std::string oci_user(const ResolvedUser& user);
+Result<std::string> oci_rights(const ContainerSpec& spec);
+
 // Appends to `warnings` what this process may not give (capabilities, limits, scores) and therefore left out.
 Result<std::string> oci_config(const ContainerSpec& spec, const OciContext& context, std::vector<std::string>* warnings);
 

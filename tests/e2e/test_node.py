@@ -146,7 +146,7 @@ def test_empty_dirs_downward_api_and_projections(cluster):
     mounts = [{"name": v["name"], "mountPath": f"/{v['name']}"} for v in volumes]
     second = manifests.container(name="second", volumeMounts=mounts[:1])
     first = manifests.container(volumeMounts=mounts, resources={"limits": {"cpu": "250m"}})
-    create(cluster, "many", containers=[first, second], labels={"app": "many"})
+    create(cluster, "many", containers=[first, second], volumes=volumes)
     ready(cluster, "many")
     cluster.kubectl("exec", "many", "-c", "main", "--", "sh", "-c", "echo shared > /e/f")
     assert cluster.kubectl("exec", "many", "-c", "second", "--", "cat", "/e/f") == "shared\n"

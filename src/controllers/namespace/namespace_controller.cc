@@ -72,7 +72,7 @@ bool update_conditions(Namespace& ns, const Remaining& left, WallTime now) {
     auto& conditions = ns.status.conditions;
     auto slot = std::find_if(conditions.begin(), conditions.end(), [&](const auto& condition) { return condition.type == text.type; });
     std::string status = found.holds ? "True" : "False";
-    if (slot == conditions.end()) slot = conditions.insert(conditions.end(), {});
+    if (slot == conditions.end()) slot = conditions.emplace(conditions.end());
     else if (slot->status == status && slot->reason == found.reason && slot->message == found.message) continue;
     if (slot->status != status) slot->last_transition_time = api::Time(now);
     slot->type = text.type;

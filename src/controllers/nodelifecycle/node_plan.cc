@@ -59,7 +59,7 @@ bool mark_unknown(Node& node, WallTime now) {
     auto slot = std::find_if(conditions.begin(), conditions.end(), [&](const auto& condition) { return condition.type == type; });
     if (slot != conditions.end() && slot->status == "Unknown") continue;
     bool never = slot == conditions.end();
-    if (never) slot = conditions.insert(conditions.end(), {});
+    if (never) slot = conditions.emplace(conditions.end());
     slot->type = type;
     slot->status = "Unknown";
     slot->reason = never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown";
