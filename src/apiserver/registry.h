@@ -29,7 +29,8 @@ struct Resource {
   std::string_view group() const { return info->group; }
   std::string_view plural() const { return info->plural; }
   api::GroupName name() const { return {info->group, info->plural}; }
-  api::GroupName kind_name() const { return {kind->group, kind->kind}; }
+  // As errors name it: the internal kind, which both groups of events share.
+  api::GroupName kind_name() const { return {stored->group, stored->kind}; }
   std::string key(std::string_view namespace_, std::string_view name) const;
   std::string list_prefix(std::string_view namespace_) const;
   const api::ResourceInfo* subresource(std::string_view name) const;

@@ -39,6 +39,7 @@ enum class Part : unsigned char { kMain, kStatus, kScale, kBinding, kEphemeralCo
 struct StrategyContext {
   Part part = Part::kMain;
   std::string_view namespace_;
+  std::string_view group;    // with it, what tells the two kinds of events apart
   std::string_view version;  // the version the client speaks
   const User* user = nullptr;
   ObjectReader* reader = nullptr;

@@ -10,7 +10,6 @@ const Strategy& node_strategy();
 const Strategy& secret_strategy();
 const Strategy& service_strategy();
 const Strategy& event_strategy();
-const Strategy& lease_strategy();
 // Kinds whose deletion answers the object, and that have nothing else of their own.
 const Strategy& returning_strategy();
 const Strategy& config_map_strategy();

@@ -7,6 +7,7 @@
 #include "api/kind_info.h"
 #include "api/object.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/other_strategies.h"
 #include "apiserver/strategy/workload_strategies.h"
 
 namespace reigen::apiserver {
@@ -69,22 +70,24 @@ constexpr Line kLines[] = {
     {"", "PodTemplate", instance<PodTemplateStrategy>},
     {"", "PersistentVolume", returning_strategy},
     {"", "PersistentVolumeClaim", returning_strategy},
-    {"", "ResourceQuota", returning_strategy},
+    {"", "ResourceQuota", resource_quota_strategy},
+    {"", "LimitRange", limit_range_strategy},
+    {"node.k8s.io", "RuntimeClass", runtime_class_strategy},
     {"coordination.k8s.io", "Lease", lease_strategy},
     {"rbac.authorization.k8s.io", "Role", role_strategy},
     {"rbac.authorization.k8s.io", "ClusterRole", cluster_role_strategy},
     {"rbac.authorization.k8s.io", "RoleBinding", role_binding_strategy},
     {"rbac.authorization.k8s.io", "ClusterRoleBinding", cluster_role_binding_strategy},
-    {"storage.k8s.io", "StorageClass", returning_strategy},
+    {"storage.k8s.io", "StorageClass", storage_class_strategy},
     {"storage.k8s.io", "CSINode", returning_strategy},
-    {"storage.k8s.io", "VolumeAttachment", returning_strategy},
+    {"storage.k8s.io", "VolumeAttachment", volume_attachment_strategy},
     {"batch", "Job", instance<JobStrategy>},
     {"certificates.k8s.io", "CertificateSigningRequest", instance<SigningRequestStrategy>},
     {"batch", "CronJob", cron_job_strategy},
-    {"policy", "PodDisruptionBudget", instance<CountingStrategy>},
-    {"networking.k8s.io", "Ingress", instance<CountingStrategy>},
-    {"networking.k8s.io", "IngressClass", instance<CountingStrategy>},
-    {"networking.k8s.io", "NetworkPolicy", instance<CountingStrategy>},
+    {"policy", "PodDisruptionBudget", pod_disruption_budget_strategy},
+    {"networking.k8s.io", "Ingress", ingress_strategy},
+    {"networking.k8s.io", "IngressClass", ingress_class_strategy},
+    {"networking.k8s.io", "NetworkPolicy", network_policy_strategy},
     {"flowcontrol.apiserver.k8s.io", "FlowSchema", instance<CountingStrategy>},
     {"flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", instance<CountingStrategy>},
     {"discovery.k8s.io", "EndpointSlice", endpoint_slice_strategy},
@@ -94,7 +97,7 @@ constexpr Line kLines[] = {
     {"admissionregistration.k8s.io", "ValidatingAdmissionPolicy", instance<CountingStrategy>},
     {"admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", instance<CountingStrategy>},
     {"storage.k8s.io", "CSIDriver", instance<CountingStrategy>},
-    {"scheduling.k8s.io", "PriorityClass", instance<CountingStrategy>},
+    {"scheduling.k8s.io", "PriorityClass", priority_class_strategy},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "apiserver/authenticator.h"
 #include "apiserver/codec.h"
 #include "apiserver/core.h"
+#include "apiserver/metadata.h"
 #include "apiserver/verb/verbs.h"
 #include "apiserver/verb/write.h"
 
@@ -38,7 +39,7 @@ Status bind_object(Call& call, const TokenRequest& request, TokenIssuer::Request
     return reigen::fail(api::bad_request("cannot bind token for serviceaccount to object of type " + reference.api_version + "/" + reference.kind));
   TRY_ASSIGN(api::Object bound, call.core.reader.get("", plural, plural == "nodes" ? std::string_view() : call.ns(), reference.name));
   if (!reference.uid.empty() && reference.uid != bound.meta().uid)
-    return reigen::fail(api::conflict({"", plural}, reference.name, "the UID in the bound object reference (" + reference.uid +
+    return reigen::fail(api::conflict({"", reference.kind}, reference.name, "the UID in the bound object reference (" + reference.uid +
                                           ") does not match the UID in record. The object might have been deleted and then recreated"));
   issue.bound_kind = reference.kind;
   issue.bound_name = reference.name;
@@ -68,8 +69,12 @@ Result<TokenRequest> issue_token(Call& call) {
   TRY_ASSIGN(TokenRequest request, read_request(call, options));
   if (!call.core.token_issuer) return reigen::fail(api::service_unavailable("this server issues no tokens"));
   TRY_ASSIGN(api::Object account, call.core.reader.get("", "serviceaccounts", call.ns(), call.name()));
-  if (!request.metadata.name.empty() && request.metadata.name != call.name())
-    return reigen::fail(api::bad_request("name in URL does not match name in TokenRequest object"));
+  TRY(match_namespace(request.metadata, call.ns()));
+  if (!request.metadata.name.empty() && request.metadata.name != call.name()) {
+    api::FieldPath metadata("metadata");
+    return reigen::fail(api::invalid({"authentication.k8s.io", "TokenRequest"}, call.name(),
+                                     {api::FieldError::invalid(metadata.child("name"), request.metadata.name, "must match the service account name if specified")}));
+  }
   request.metadata.name = call.name();
   request.metadata.namespace_ = call.ns();
   request.metadata.creation_timestamp = api::Time(call.core.now());

@@ -33,6 +33,7 @@ StrategyContext strategy_context(Call& call, Part part, bool dry_run) {
   StrategyContext context;
   context.part = part;
   context.namespace_ = call.ns();
+  context.group = call.info.group;
   context.version = call.info.version;
   context.user = call.user.get();
   context.reader = &call.core.reader;
