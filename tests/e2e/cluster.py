@@ -60,6 +60,11 @@ class Cluster:
     def url(self):
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def instance(self):
+        """The name by which the instance marks what it makes on the host."""
+        return open(f"{self.dir}/instance").read().split()[0]
+
     def start(self):
         command = [REIGEN, "server", "--data-dir", self.dir, "--bind-address", "0.0.0.0", "--https-port", str(self.port), "--node-name", "node-a",
                    "--cluster-cidr", self.cidrs[0], "--service-cidr", self.cidrs[1], "--cluster-dns", self.cidrs[2], *self.flags]

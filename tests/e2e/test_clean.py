@@ -9,13 +9,8 @@ def lines(command):
     return set(line.strip() for line in run(command, check=False)[1].splitlines() if line.strip())
 
 
-def instance_of(cluster):
-    """The name by which an instance marks what it makes on the host; other instances may live beside it."""
-    return open(f"{cluster.dir}/instance").read().split()[0].strip()
-
-
 def host(cluster, instance):
-    """What of the host is the instance's, by kind."""
+    """What of the host is the instance's, by kind; other instances may live beside it."""
     marks = (cluster.dir, instance, *(f"10.{cidr.split('.')[1]}." for cidr in cluster.cidrs[:2]))
     def mine(items):
         return {item for item in items if any(mark in item for mark in marks)}
@@ -60,7 +55,7 @@ def test_clean_leaves_nothing():
         cluster.kubectl("expose", "deployment", "web", "--port=80", "--target-port=3000", "--type=NodePort")
         cluster.wait_pods("app=stays", 1)
         cluster.wait_pods("app=web", 2)
-        instance, links = instance_of(cluster), pod_links(cluster)
+        instance, links = cluster.instance, pod_links(cluster)
         during = host(cluster, instance)
         for what in ("mounts", "cgroups", "tables", "routes", "processes", "run"):
             assert during[what], f"a running instance shows no {what}: the comparison is worth nothing"
@@ -79,7 +74,7 @@ def test_clean_after_a_killed_server():
         cluster.import_example()
         cluster.kubectl("create", "-f", "-", input=manifests.pod("stays"))
         cluster.wait_pods("app=stays", 1)
-        instance, links = instance_of(cluster), pod_links(cluster)
+        instance, links = cluster.instance, pod_links(cluster)
         cluster.kill()
         run([REIGEN, "clean", "--data-dir", cluster.dir])
         assert_clean(cluster, instance, links)

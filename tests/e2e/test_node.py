@@ -226,7 +226,7 @@ def test_a_pod_talks_to_the_api_with_its_token(cluster):
     ready(cluster, "api-user")
     folder = "/var/run/secrets/kubernetes.io/serviceaccount"
     assert execute(cluster, "api-user", f"cat {folder}/namespace") == "default"
-    until("the name is found and the port open", lambda: execute(cluster, "api-user", "nc -z -w 2 kubernetes.default.svc 443 && echo open") == "open\n", 10)
+    until("the name is found and the port open", lambda: execute(cluster, "api-user", "nc -w 2 kubernetes.default.svc 443 </dev/null >/dev/null && echo open") == "open\n", 10)
     address = cluster.json("service", "kubernetes")["spec"]["clusterIP"]
     assert address in execute(cluster, "api-user", "nslookup -type=a kubernetes.default.svc.cluster.local")
     # The image has no TLS client of worth; what the pod was given is used from here, at the address the pod sees.

@@ -1,7 +1,7 @@
 """The server ends, is killed, or the whole host goes down: what ran goes on or comes back."""
-import os, signal, socket, subprocess, time, urllib.request
+import os, shutil, signal, socket, urllib.request
 
-from cluster import Failed, free_port, run, until
+from cluster import run, until
 import manifests
 
 
@@ -99,33 +99,44 @@ def test_a_clean_stop_leaves_the_pods_too(cluster):
     assert containers(cluster) == before
 
 
+def members(instance):
+    """Processes in the instance's control groups."""
+    out = set()
+    for folder, _, files in os.walk("/sys/fs/cgroup"):
+        if instance in folder and "cgroup.procs" in files:
+            out |= {int(pid) for pid in open(f"{folder}/cgroup.procs").read().split()}
+    return out
+
+
 def simulate_reboot(cluster):
-    """Ends all processes of the instance's containers and takes its mounts, namespaces and tables away; the disk is kept."""
+    """Ends the instance's processes and takes its mounts, control groups, tables and /run away, as a reboot does; the disk is kept."""
     cluster.kill()
-    pids = set()
+    instance = cluster.instance
+    pids = members(instance)
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if cluster.dir in open(f"/proc/{pid}/cmdline").read():
+            if any(mark in open(f"/proc/{pid}/cmdline").read() for mark in (cluster.dir, instance)):
                 pids.add(int(pid))  # conmon
         except OSError:
             pass
-    children = [int(p) for p in os.listdir("/proc") if p.isdigit() and parent(p) in pids]
-    for pid in [*pids, *children]:
+    assert pids, "no process is the instance's: the simulation is worth nothing"
+    for pid in pids - {os.getpid()}:
         try:
             os.kill(pid, signal.SIGKILL)
         except OSError:
             pass
+    until("its processes are gone", lambda: not members(instance), 10)
     for _ in range(3):
         for line in reversed(open("/proc/self/mountinfo").read().splitlines()):
-            if cluster.dir in line:
+            if cluster.dir in line or instance in line:
                 run(["umount", "-l", line.split()[4]], check=False)
-
-
-def parent(pid):
-    try:
-        return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
-    except (OSError, IndexError):
-        return 0
+    shutil.rmtree(f"/run/reigen/{instance}")
+    for folder, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
+        if instance in folder:
+            os.rmdir(folder)
+    for line in run(["nft", "list", "tables"])[1].splitlines():
+        if instance in line:
+            run(["nft", "delete", *line.split()])
 
 
 def test_after_a_reboot_the_pods_come_back_with_their_volumes(cluster):
