@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <atomic>
+#include <mutex>
 #include <cerrno>
 
 #include "api/errors.h"
@@ -89,22 +89,37 @@ struct Joined : std::enable_shared_from_this<Joined> {
   }
 };
 
-// Waits for a connection in progress on the poller.
+// Waits for a connection in progress on the poller. The poller may answer before add() has told the handle: hence the lock, without
+// which the descriptor would stay registered and its stream never hear of anything.
 void finish_connect(Poller& poller, Fd fd, Executor& executor, LocalNodeDialer::StreamDone done) {
-  auto shared = std::make_shared<std::pair<Fd, LocalNodeDialer::StreamDone>>(std::move(fd), std::move(done));
-  auto handle = std::make_shared<std::atomic<Poller::Handle>>(0);
-  auto added = poller.add(shared->first.get(), EPOLLOUT | EPOLLONESHOT, [&poller, &executor, shared, handle](uint32_t) {
-    executor.post([&poller, shared, handle] {
-      poller.remove(*handle);
+  struct Waiting {
+    std::mutex mutex;
+    Fd fd;
+    LocalNodeDialer::StreamDone done;
+    Poller::Handle handle = 0;
+  };
+  auto waiting = std::make_shared<Waiting>();
+  waiting->fd = std::move(fd);
+  waiting->done = std::move(done);
+  std::unique_lock lock(waiting->mutex);
+  auto added = poller.add(waiting->fd.get(), EPOLLOUT | EPOLLONESHOT, [&poller, &executor, waiting](uint32_t) {
+    executor.post([&poller, waiting] {
+      Poller::Handle handle;
+      {
+        std::lock_guard guard(waiting->mutex);
+        handle = waiting->handle;
+      }
+      poller.remove(handle);
       int error = 0;
       socklen_t size = sizeof error;
-      ::getsockopt(shared->first.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-      if (error) return shared->second(fail_errno("connect", error));
-      shared->second(make_fd_stream(poller, std::move(shared->first), Fd()));
+      ::getsockopt(waiting->fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+      if (error) return waiting->done(fail_errno("connect", error));
+      waiting->done(make_fd_stream(poller, std::move(waiting->fd), Fd()));
     });
   });
-  if (added) *handle = *added;
-  else shared->second(fail(added.error()));
+  if (added) waiting->handle = *added;
+  lock.unlock();
+  if (!added) waiting->done(fail(added.error()));
 }
 
 }  // namespace
