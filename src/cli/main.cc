@@ -37,7 +37,7 @@ int serve(CLI::App& command, ServerOptions& options) {
 
 void add_agent(CLI::App& app, AgentOptions& options) {
   auto* command = app.add_subcommand("agent", "Join nodes to a cluster");
-  command->add_option("--hollow", options.hollow, "Number of nodes that only pretend to run pods")->required()->check(CLI::Range(1, 100000));
+  command->add_option("--hollow", options.hollow, "Number of nodes that only pretend to run pods")->required()->check(CLI::Range(1, 16384));
   command->add_option("--server", options.server, "URL of the API, such as https://10.0.0.1:6443")->required()->envname("REIGEN_SERVER");
   command->add_option("--token", options.token, "Bearer token of a user who may act as nodes")->required()->envname("REIGEN_TOKEN");
   command->add_option("--name-prefix", options.name_prefix, "Names of the nodes: PREFIX-0, PREFIX-1, ...")->capture_default_str();

@@ -6,7 +6,6 @@
 
 namespace reigen::cli {
 
-Status run_agent(const AgentOptions&) { return fail(Code::kUnimplemented, "not yet"); }
 
 int run_image(const std::vector<std::string>& arguments) { return build::image_command(arguments); }
 
