@@ -77,6 +77,25 @@ WallTime file_time(const std::string& path) {
   return WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec));
 }
 
+// What a later process must know of the container.
+Record record_of(const ContainerSpec& spec, const CrunRuntime::Container& container) {
+  Record record;
+  record.set_labels(spec.labels);
+  record.set("sandbox", spec.sandbox_id);
+  record.set("cgroup", container.cgroup);
+  record.set("retained", spec.root.retained);
+  record.set("stop_signal", spec.stop_signal);
+  record.set("log_path", spec.log_path);
+  record.set("cwd", spec.cwd);
+  record.set_all("env", spec.env);
+  record.set_number("created", container.status.created_at.time_since_epoch().count());
+  record.set_number("tty", spec.tty);
+  record.set_number("stdin_open", spec.stdin_open);
+  record.set_number("stdin_once", spec.stdin_once);
+  record.set_number("own_pid_namespace", container.own_pid_namespace);
+  return record;
+}
+
 }  // namespace
 
 Status CrunRuntime::create_container(const ContainerSpec& spec) {
@@ -103,20 +122,7 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
     if (!state_->containers.emplace(spec.id, container).second) return fail(Code::kAlreadyExists, "container " + spec.id + " exists");
   }
   auto make = [&]() -> Status {
-    Record record;
-    record.set_labels(spec.labels);
-    record.set("sandbox", spec.sandbox_id);
-    record.set("cgroup", container->cgroup);
-    record.set("retained", spec.root.retained);
-    record.set("stop_signal", spec.stop_signal);
-    record.set("log_path", spec.log_path);
-    record.set("cwd", spec.cwd);
-    record.set_all("env", spec.env);
-    record.set_number("created", container->status.created_at.time_since_epoch().count());
-    record.set_number("tty", spec.tty);
-    record.set_number("stdin_open", spec.stdin_open);
-    record.set_number("stdin_once", spec.stdin_once);
-    record.set_number("own_pid_namespace", container->own_pid_namespace);
+    auto record = record_of(spec, *container);
     TRY(make_directories(state_->container_dir(spec.id), 0711));
     TRY(record.save(state_->container_dir(spec.id) + "/record"));
     std::string bundle = state_->bundle(spec.id), layer = state_->layer_dir(*container);
