@@ -222,7 +222,21 @@ class FdStream final : public ByteStream, public std::enable_shared_from_this<Fd
     done(std::move(data));
   }
 
-  void watch_read(std::unique_lock<std::mutex>& lock) { watch(lock, read_fd_.get(), EPOLLIN, read_watch_, &FdStream::try_read); }
+  void watch_read(std::unique_lock<std::mutex>& lock) {
+    auto watched = watch(read_fd_.get(), EPOLLIN, read_watch_, &FdStream::try_read);
+    if (watched) return;
+    auto done = std::exchange(reader_, nullptr);
+    lock.unlock();
+    done(fail(std::move(watched).error()));
+  }
+
+  void watch_write(std::unique_lock<std::mutex>& lock) {
+    auto watched = watch(write_fd(), EPOLLOUT, write_watch_, &FdStream::try_write);
+    if (watched) return;
+    auto done = std::exchange(writer_, nullptr);
+    lock.unlock();
+    done(std::move(watched));
+  }
 
   void try_write() {
     std::unique_lock lock(mutex_);
@@ -233,7 +247,7 @@ class FdStream final : public ByteStream, public std::enable_shared_from_this<Fd
       if (count >= 0) sent_ += static_cast<size_t>(count);
       else if (errno != EINTR) error = errno;
     }
-    if (error == EAGAIN) return watch(lock, write_fd(), EPOLLOUT, write_watch_, &FdStream::try_write);
+    if (error == EAGAIN) return watch_write(lock);
     auto done = std::exchange(writer_, nullptr);
     if (write_closed_ && !closed_ && write_fd_) release_write(lock);
     lock.unlock();
@@ -241,8 +255,11 @@ class FdStream final : public ByteStream, public std::enable_shared_from_this<Fd
   }
 
   // One descriptor can stand only once in an epoll set, so a shared descriptor is watched for writing through a duplicate.
-  void watch(std::unique_lock<std::mutex>&, int fd, uint32_t events, Poller::Handle& handle, void (FdStream::*again)()) {
-    if (handle) return poller_.modify(handle, events | EPOLLONESHOT);
+  Status watch(int fd, uint32_t events, Poller::Handle& handle, void (FdStream::*again)()) {
+    if (handle) {
+      poller_.modify(handle, events | EPOLLONESHOT);
+      return {};
+    }
     if (events == EPOLLOUT && !write_fd_) {
       duplicate_ = Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
       fd = duplicate_.get();
@@ -250,7 +267,9 @@ class FdStream final : public ByteStream, public std::enable_shared_from_this<Fd
     auto added = poller_.add(fd, events | EPOLLONESHOT, [weak = weak_from_this(), again](uint32_t) {
       if (auto self = weak.lock()) ((*self).*again)();
     });
-    if (added) handle = *added;
+    if (!added) return fail(std::move(added).error());
+    handle = *added;
+    return {};
   }
 
   Poller& poller_;
