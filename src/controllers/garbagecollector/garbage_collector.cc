@@ -65,8 +65,10 @@ class GarbageCollector final : public Controller, public client::Reconciler {
   }
 
   void removed(const api::metav1::ObjectMeta& meta) {
-    for (const auto& dependent : graph_.dependents(meta.uid)) loop_.enqueue(dependent.uid);
+    // Out of the graph first: a worker may judge a dependent at once and must not find its owner there any more.
+    auto dependents = graph_.dependents(meta.uid);
     graph_.remove(meta.uid);
+    for (const auto& dependent : dependents) loop_.enqueue(dependent.uid);
     // An owner that waits for its dependents looks again.
     for (const auto& owner : meta.owner_references) {
       auto node = graph_.find(owner.uid);
