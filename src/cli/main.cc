@@ -69,7 +69,8 @@ int run(int argc, char** argv) {
   auto* completion_command = app.add_subcommand("completion", "Print a completion script");
   completion_command->add_option("shell", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   completion_command->footer("Example:\n  source <(reigen completion bash)");
-  if (argc > 1 && argv[1][0] != '-' && !app.get_subcommand_no_throw(argv[1])) {
+  auto named = [&](CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr, "reigen: unknown command \"%s\" (--help shows the commands)\n", argv[1]);
     return 2;
   }
