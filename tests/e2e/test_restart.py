@@ -13,7 +13,7 @@ def setup_pods(cluster):
     if cluster.kubectl("get", "deployment", "web", check=False)[0] != 0:
         cluster.kubectl("create", "deployment", "web", "--image=todo-app-web:v1", "--replicas=2")
         cluster.kubectl("expose", "deployment", "web", "--port=80", "--target-port=3000", "--type=NodePort")
-        volumes = [{"name": "h", "hostPath": {"path": cluster.dir + "-disk", "type": "DirectoryOrCreate"}}, {"name": "e", "emptyDir": {}}, {"name": "c", "configMap": {"name": "kube-root-ca.crt"}}]
+        volumes = [{"name": "h", "hostPath": {"path": cluster.dir + "/disk", "type": "DirectoryOrCreate"}}, {"name": "e", "emptyDir": {}}, {"name": "c", "configMap": {"name": "kube-root-ca.crt"}}]
         mounts = [{"name": v["name"], "mountPath": f"/{v['name']}"} for v in volumes]
         cluster.kubectl("create", "-f", "-", input=manifests.pod("counter", "while :; do date >> /e/ticks; echo tick; sleep 0.2; done", main={"volumeMounts": mounts}, volumes=volumes))
     cluster.wait_pods("app=web", 2)
