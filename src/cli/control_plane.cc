@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 
+#include "api/errors.h"
 #include "apiserver/admission/plugins.h"
 #include "apiserver/api_server.h"
 #include "apiserver/auth/certificate_authenticator.h"
@@ -157,7 +158,9 @@ Status ControlPlane::State::listen() {
   tls_options.identity = pki.server;
   tls_options.client_ca_pem = pki.ca.certificate_pem;
   TRY_ASSIGN(auto tls, http::ServerTls::create(tls_options));
-  http = std::make_unique<http::Server>(http::ServerOptions{}, [this](auto request, auto responder) { api->handle(std::move(request), std::move(responder)); });
+  http::ServerOptions http_options;
+  http_options.too_large_json = api::status_json(api::status_of(api::request_entity_too_large(fmt::format("limit is {}", http_options.body.limit))));
+  http = std::make_unique<http::Server>(std::move(http_options), [this](auto request, auto responder) { api->handle(std::move(request), std::move(responder)); });
   auto bound = http->listen_tcp(options.bind_address, options.https_port, std::move(tls));
   if (!bound) return Fail(std::move(bound).error().context(fmt::format("listen on {}:{}", options.bind_address, options.https_port)));
   port = *bound;

@@ -251,8 +251,11 @@ void Http1::answer_error(int status, std::string_view text) {
   awaiting_answer_ = false;
   std::string body = std::to_string(status) + " " + std::string(reason_phrase(status));
   if (!text.empty()) body += ": " + std::string(text);
+  const auto& json = connection_.core().options.too_large_json;
+  bool as_json = status == 413 && !json.empty();
+  if (as_json) body = json;
   std::string head = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
-                     "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " +
+                     "\r\nContent-Type: " + (as_json ? "application/json" : "text/plain; charset=utf-8") + "\r\nConnection: close\r\nContent-Length: " +
                      std::to_string(body.size()) + "\r\n\r\n";
   connection_.out().append(head + body);
   connection_.close_after_flush();

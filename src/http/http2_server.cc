@@ -334,8 +334,10 @@ void Http2::dispatch(Stream& stream) {
 void Http2::refuse(Stream& stream, int status) {
   stream.refused = true;
   std::string body = std::to_string(status) + " " + std::string(reason_phrase(status));
+  bool as_json = status == 413 && !options().too_large_json.empty();
+  if (as_json) body = options().too_large_json;
   size_t length = body.size();
-  submit_head(stream, status, {{"content-type", "text/plain; charset=utf-8"}}, !stream.is_head, &length);
+  submit_head(stream, status, {{"content-type", as_json ? "application/json" : "text/plain; charset=utf-8"}}, !stream.is_head, &length);
   if (!stream.is_head) enqueue(stream, std::move(body));
   stream.finished = true;
   pump();

@@ -66,6 +66,7 @@ struct ServerOptions {
   Duration head_timeout = std::chrono::seconds(32);       // from the first byte (or the handshake) to the end of the head
   Duration idle_timeout = std::chrono::seconds(90);       // between requests
   Duration stall_timeout = std::chrono::seconds(60);      // without progress of a request body or of a blocked write
+  std::string too_large_json;                             // the body of a 413; empty: plain text
   std::string name = "http";                              // of the log area and the threads
 };
 

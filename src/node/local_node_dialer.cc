@@ -1,5 +1,6 @@
 #include "node/local_node_dialer.h"
 
+#include <atomic>
 #include <fmt/core.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
