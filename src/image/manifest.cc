@@ -96,7 +96,8 @@ Result<std::vector<ArchivedImage>> parse_archive_manifest(std::string_view text)
   simdjson::dom::parser parser;
   TRY_ASSIGN(element root, parse_document(parser, text, "manifest.json", true));
   std::vector<ArchivedImage> out;
-  for (auto item : root.get_array().value_unsafe()) {
+  array list = root.get_array().value_unsafe();  // a loop over the temporary would outlive it
+  for (element item : list) {
     if (!item.is_object()) return fail(Code::kInvalidArgument, "manifest.json: an entry is no object");
     if (out.size() >= kMaxItems) return fail(Code::kInvalidArgument, "manifest.json: more than 4096 images");
     ArchivedImage image;
