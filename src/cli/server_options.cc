@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "apiserver/auth/credential_file.h"
 #include "base/files.h"
 
 namespace reigen::cli {
@@ -42,6 +43,12 @@ Result<Range> parse_range(std::string_view flag, const std::string& text, int mi
 bool overlap(const Range& a, const Range& b) {
   int bits = std::min(a.bits, b.bits);
   return (a.first >> (32 - bits)) == (b.first >> (32 - bits));
+}
+
+Status readable_credentials(std::string_view flag, const std::string& path) {
+  auto lines = apiserver::read_credential_file(path);
+  if (!lines) return Fail(std::move(lines).error().context(fmt::format("--{}", flag)));
+  return {};
 }
 
 Status set_from_config(CLI::App& command, const std::string& path, const YAML::Node& key, const YAML::Node& value) {
@@ -117,6 +124,9 @@ Status check_server_options(const ServerOptions& options) {
   if (dns >> (32 - services.bits) != services.first >> (32 - services.bits)) {
     return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: {} is not in --service-cidr {}", options.cluster_dns, options.service_cidr));
   }
+  // Before anything is opened or made.
+  if (!options.token_auth_file.empty()) TRY(readable_credentials("token-auth-file", options.token_auth_file));
+  if (!options.basic_auth_file.empty()) TRY(readable_credentials("basic-auth-file", options.basic_auth_file));
   return {};
 }
 

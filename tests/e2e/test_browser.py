@@ -69,8 +69,13 @@ def test_an_entry_is_added_shown_and_deleted(cluster):
         os.makedirs(os.path.dirname(picture), exist_ok=True)
         browser.screenshot(picture)
         assert os.path.getsize(picture) > 5000
-        browser.open(app_url(cluster))
-        until("it is still there after a reload", lambda: browser.texts("#list li span") == ["Milch & Brot <kaufen>"], 10)
+
+        def reload():
+            # A replica answers this: it may be a moment behind.
+            browser.open(app_url(cluster))
+            until("the page is there", lambda: browser.texts("#who")[0].startswith("todo-app-"), 10)
+            return browser.texts("#list li span") == ["Milch & Brot <kaufen>"]
+        until("it is still there after a reload", reload, 30)
         browser.click("#list li button")
         until("the list is empty", lambda: browser.texts("#list li") == [], 10)
         assert browser.texts("#error") == [""]
