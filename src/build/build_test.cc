@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/process.h"
@@ -141,6 +143,22 @@ TEST_F(BuildTest, RunsProgramsInTheImage) {
   EXPECT_EQ(*read_file(in_image(*out, "g")), "hello world 0\n");
   auto dirs = *store_->layer_dirs(out->id);
   EXPECT_EQ(*list_directory(dirs.back()), std::vector<std::string>{"g"});
+}
+
+TEST_F(BuildTest, RunHasTheNetworkItsFlagSays) {
+  if (!find_program("crun")) GTEST_SKIP() << "SKIP crun is missing";
+  put_shell();
+  auto links = [&](const std::string& flag) {
+    auto out = build("FROM scratch\nCOPY rootfs /\nRUN " + flag + " cat /proc/net/dev\n", {.no_cache = true});
+    EXPECT_TRUE(out) << out.error().message();
+    return std::ranges::count(output_, ':');
+  };
+  EXPECT_EQ(links("--network=none"), 1);
+  EXPECT_EQ(links("--network=default"), links("--network=host --security=sandbox"));
+  auto message = [&](const std::string& flag) { return build("FROM scratch\nRUN " + flag + " x\n").error().message(); };
+  EXPECT_THAT(message("--network=mine"), ::testing::HasSubstr("Dockerfile:2: RUN: --network must be default, host or none, not \"mine\""));
+  EXPECT_THAT(message("--security=insecure"), ::testing::HasSubstr("Dockerfile:2: RUN: --security=insecure is not supported"));
+  EXPECT_THAT(message("--mount=type=cache"), ::testing::HasSubstr("--mount is not supported"));
 }
 
 TEST_F(BuildTest, AddUnpacksArchives) {

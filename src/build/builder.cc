@@ -298,10 +298,25 @@ Status Builder::work_dir(Stage& stage, const Instruction& instruction) {
   return layer(stage, {"WORKDIR", folder}, [&](const LayerMaker::View& view) { return make_folder(view.root(), folder); });
 }
 
+// The flags of RUN as BuildKit reads them: "default" is the host's network here, so "host" is the same.
+Result<bool> run_has_network(const Instruction& instruction) {
+  bool network = true;
+  for (const auto& [flag, values] : instruction.flags) {
+    const std::string& value = values.back();
+    if (flag == "network" && (value == "none" || value == "host" || value == "default")) {
+      network = value != "none";
+    } else if (flag == "network") {
+      return fail(Code::kInvalidArgument, "--network must be default, host or none, not \"" + value + "\"");
+    } else if (flag != "security" || value != "sandbox") {
+      return fail(Code::kUnimplemented, "--" + flag + (flag == "security" ? "=" + value : "") + " is not supported");
+    }
+  }
+  return network;
+}
+
 Status Builder::run_program(Stage& stage, const Instruction& instruction) {
-  for (const auto& [flag, values] : instruction.flags)
-    if (flag != "network" && flag != "security") return fail(Code::kUnimplemented, "--" + flag + " is not supported");
   RunStep run;
+  TRY_ASSIGN(run.network, run_has_network(instruction));
   std::string script;
   if (!instruction.here.empty() && split_words(instruction.rest, stage.escape).size() == 1) {
     // RUN <<EOF: the document is the script; with a #! line it is a program of its own.
@@ -326,7 +341,7 @@ Status Builder::run_program(Stage& stage, const Instruction& instruction) {
     if (value) args.push_back(key + "=" + *value);
   for (const char* name : {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "FTP_PROXY", "ftp_proxy"})
     if (auto it = options_.args.find(name); it != options_.args.end()) run.env.push_back(std::string(name) + "=" + it->second);
-  std::vector<std::string> key = {"RUN", joined(run.argv), joined(stage.config.env), joined(args), stage.config.user, stage.config.working_dir};
+  std::vector<std::string> key = {"RUN", joined(run.argv), joined(stage.config.env), joined(args), stage.config.user, stage.config.working_dir, run.network ? "" : "no network"};
   for (const auto& arg : args) {
     auto name = arg.substr(0, arg.find('=') + 1);
     bool hidden = std::ranges::any_of(stage.config.env, [&](const auto& item) { return item.starts_with(name); });

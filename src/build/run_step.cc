@@ -120,6 +120,7 @@ Result<int> run_step(const RunStep& step) {
   Placeholders placeholders(step.root);
   auto spec = make_spec(step, context.user, placeholders);
   context.root = step.root;
+  context.no_network = !step.network;
   context.shm_path = step.scratch + "/shm";
   TRY(make_directories(context.shm_path, 01777));
   std::string id = "build-" + system_random().hex(8);

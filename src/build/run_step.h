@@ -18,11 +18,12 @@ struct RunStep {
   std::string cwd;
   std::string user;
   std::string input;    // standard input: a heredoc
+  bool network = true;  // the host's; without it only a loopback link
   std::function<void(std::string_view data, bool error)> output;
   std::atomic<bool>* cancel = nullptr;
 };
 
-// Runs it to its end with crun; the exit code. Uses the host's network and name server.
+// Runs it to its end with crun; the exit code. With a network it is the host's, and so is the name server.
 Result<int> run_step(const RunStep& step);
 
 }  // namespace reigen::build

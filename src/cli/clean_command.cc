@@ -48,10 +48,35 @@ Status remove_cgroups(const Instance& instance) {
   return cgroups.remove(group);
 }
 
+// What a server and `reigen image` make in a data folder. Whatever else lies there is somebody's, and stays.
+constexpr const char* kOwn[] = {"store", "pki", "node", "images", "kubeconfig", "instance"};
+
+// The files of the instance last, its id at the very end: a clean that was cut short can be repeated.
+Status remove_files(const std::string& data_dir, bool keep_images) {
+  for (std::string name : kOwn) {
+    if (keep_images && name == "images") continue;
+    TRY(remove_tree(data_dir + "/" + name));
+  }
+  TRY_ASSIGN(auto left, list_directory(data_dir));
+  if (left.empty()) return remove_tree(data_dir);
+  if (keep_images && left == std::vector<std::string>{"images"}) return {};
+  LOG(kInfo, "clean", "{} stays: it holds {}, which is not the instance's", data_dir, left.front());
+  return {};
+}
+
+// `reigen image` alone makes a folder without an instance.
+bool only_images(const std::string& data_dir) {
+  return !path_exists(data_dir + "/instance") && path_exists(data_dir + "/images/index") && path_exists(data_dir + "/images/blobs");
+}
+
 }  // namespace
 
 Status run_clean(const CleanOptions& options) {
   if (!path_exists(options.data_dir)) return {};
+  if (only_images(options.data_dir)) {
+    TRY(unmount_all(options.data_dir + "/images"));
+    return remove_files(options.data_dir, options.keep_images);
+  }
   TRY_ASSIGN(Instance instance, find_instance(options.data_dir));
   if (path_exists(instance.store_dir())) {
     auto lock = FileLock::acquire(instance.store_dir() + "/lock");
@@ -71,12 +96,7 @@ Status run_clean(const CleanOptions& options) {
   }
   note(remove_tree(instance.run_dir));
   TRY(first);
-  TRY_ASSIGN(auto names, list_directory(instance.data_dir));
-  for (const auto& name : names) {
-    if (!options.keep_images || name != "images") TRY(remove_tree(instance.data_dir + "/" + name));
-  }
-  if (!options.keep_images) TRY(remove_tree(instance.data_dir));
-  return {};
+  return remove_files(instance.data_dir, options.keep_images);
 }
 
 }  // namespace reigen::cli

@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <set>
 
+#include "api/validation.h"
 #include "apiserver/auth/credential_file.h"
 #include "base/files.h"
 
@@ -103,7 +105,13 @@ Status apply_config_file(CLI::App& command, const std::string& path) {
     auto root = YAML::Load(text);
     if (root.IsNull()) return {};
     if (!root.IsMap()) return fail(Code::kInvalidArgument, path + ": expected settings as `name: value` lines");
-    for (const auto& entry : root) TRY(set_from_config(command, path, entry.first, entry.second));
+    std::set<std::string> seen;
+    for (const auto& entry : root) {
+      if (!seen.insert(entry.first.as<std::string>("")).second) {
+        return fail(Code::kInvalidArgument, fmt::format("{}:{}: {}: stands there twice", path, entry.first.Mark().line + 1, entry.first.as<std::string>("")));
+      }
+      TRY(set_from_config(command, path, entry.first, entry.second));
+    }
   } catch (const YAML::Exception& error) {
     return fail(Code::kInvalidArgument, fmt::format("{}:{}: {}", path, error.mark.line + 1, error.msg));
   }
@@ -113,6 +121,9 @@ Status apply_config_file(CLI::App& command, const std::string& path) {
 Status check_server_options(const ServerOptions& options) {
   in_addr v4{};
   in6_addr v6{};
+  if (auto wrong = api::is_dns1123_subdomain(options.node_name); !options.node_name.empty() && !wrong.empty()) {
+    return fail(Code::kInvalidArgument, fmt::format("--node-name: \"{}\": {}", options.node_name, wrong.front()));
+  }
   if (::inet_pton(AF_INET, options.bind_address.c_str(), &v4) != 1 && ::inet_pton(AF_INET6, options.bind_address.c_str(), &v6) != 1) {
     return fail(Code::kInvalidArgument, fmt::format("--bind-address: \"{}\" is no IP address", options.bind_address));
   }

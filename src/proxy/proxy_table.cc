@@ -19,8 +19,9 @@ using linux::NftVerdict;
 namespace {
 
 // A chain of this name marks a table whose sets are as here. Change the number with the sets.
-constexpr const char* kLayout = "layout-1";
+constexpr const char* kLayout = "layout-2";
 constexpr const char* kAffinity = "affinity";
+constexpr std::string_view kNoPort("\0\0\0\0", 4);
 constexpr const char* kBaseChains[] = {"prerouting", "output", "refuse", "refuse-output", "postrouting"};
 constexpr int kDestinationNat = -100, kAfterDestinationNat = -90, kSourceNat = 100;
 constexpr int kBeforePods = kSourceNat - 5;  // the pods' table would masquerade less than a service needs
@@ -31,7 +32,7 @@ NftSet set_of(ProxySet which, IpFamily family) {
   NftType address = family == IpFamily::kV4 ? NftType::kIpv4 : NftType::kIpv6;
   std::vector<NftType> frontend = {address, NftType::kProtocol, NftType::kPort};
   std::vector<NftType> indexed = {address, NftType::kProtocol, NftType::kPort, NftType::kMark};
-  std::vector<NftType> backend = {address, NftType::kPort};
+  std::vector<NftType> backend = {NftType::kPort, address, NftType::kPort};
   switch (which) {
     case ProxySet::kServices: return {"services", frontend, {}, true, false};
     case ProxySet::kServicesLocal: return {"services-local", frontend, {}, true, false};
@@ -46,7 +47,7 @@ NftSet set_of(ProxySet which, IpFamily family) {
 
 NftSet affinity_map(IpFamily family) {
   NftType address = family == IpFamily::kV4 ? NftType::kIpv4 : NftType::kIpv6;
-  return {kAffinity, {address, address, NftType::kProtocol, NftType::kPort}, {address, NftType::kPort}, false, true};
+  return {kAffinity, {address, address, NftType::kProtocol, NftType::kPort}, {NftType::kPort, address, NftType::kPort}, false, true};
 }
 
 // The order in which sets are emptied: what refers to chains first.
@@ -54,6 +55,9 @@ constexpr ProxySet kAllSets[] = {ProxySet::kServices, ProxySet::kServicesLocal, 
                                  ProxySet::kAffinityEndpoints, ProxySet::kNone, ProxySet::kMasquerade};
 
 // Registers of all rules: [source] destination protocol port [index or endpoint port].
+// The value of a look-up lands on port, endpoint and endpoint_port, and port stays what it was. nft 1.0.6 (Debian 12) knows no length of
+// the register where a look-up's result begins and aborts (`nft list tables` too) where a key or translation is made of it. So port is
+// loaded again, and the others were written before.
 struct Registers {
   int source = 0, destination, protocol, port, endpoint, endpoint_port;
   explicit Registers(IpFamily family) {
@@ -177,24 +181,27 @@ void ProxyTable::add_chain(NftBatch& batch, const ChainKind& kind) {
   std::string endpoints = set_of(kind.local ? ProxySet::kEndpointsLocal : ProxySet::kEndpoints, family_).name;
   batch.add_chain(to, {name, "", NftHook::kPrerouting, 0});
   auto pick = [&](NftRule& rule) -> NftRule& {
-    return make.frontend(rule, kind.node_port).random_below(kind.count, regs.endpoint).look_up(regs.destination, endpoints, regs.endpoint);
+    make.frontend(rule, kind.node_port).constant(kNoPort, regs.endpoint_port).random_below(kind.count, regs.endpoint);
+    return rule.look_up(regs.destination, endpoints, regs.port).destination_port(regs.port);
   };
   if (kind.affinity_seconds > 0) {
     uint64_t timeout_ms = uint64_t{kind.affinity_seconds} * 1000;
     NftRule remembered;
     make.frontend(remembered.source_address(make.nft(), regs.source), kind.node_port);
-    batch.add_rule(to, name, std::move(remembered.look_up(regs.source, kAffinity, regs.endpoint)
+    remembered.constant(IpAddress::any(family_).bytes(), regs.endpoint).constant(kNoPort, regs.endpoint_port);
+    batch.add_rule(to, name, std::move(remembered.look_up(regs.source, kAffinity, regs.port)
+                       .destination_port(regs.port)
                        .if_in_set(regs.destination, set_of(ProxySet::kAffinityEndpoints, family_).name)
-                       .update(kAffinity, regs.source, regs.endpoint, NftRule::Update::kRefresh, timeout_ms)
+                       .update(kAffinity, regs.source, regs.port, NftRule::Update::kRefresh, timeout_ms)
                        .translate_destination(make.nft(), regs.endpoint, regs.endpoint_port)));
     // A remembered endpoint that is gone would stay: an update changes the time only, never the value.
     NftRule forget;
     make.frontend(forget.source_address(make.nft(), regs.source), kind.node_port);
-    forget.constant(IpAddress::any(family_).bytes(), regs.endpoint).constant(std::string_view("\0\0\0\0", 4), regs.endpoint_port);
-    batch.add_rule(to, name, std::move(forget.update(kAffinity, regs.source, regs.endpoint, NftRule::Update::kDelete, 0)));
+    forget.constant(IpAddress::any(family_).bytes(), regs.endpoint).constant(kNoPort, regs.endpoint_port);
+    batch.add_rule(to, name, std::move(forget.update(kAffinity, regs.source, regs.port, NftRule::Update::kDelete, 0)));
     NftRule fresh;
     batch.add_rule(to, name, std::move(pick(fresh.source_address(make.nft(), regs.source))
-                       .update(kAffinity, regs.source, regs.endpoint, NftRule::Update::kAdd, timeout_ms)
+                       .update(kAffinity, regs.source, regs.port, NftRule::Update::kAdd, timeout_ms)
                        .translate_destination(make.nft(), regs.endpoint, regs.endpoint_port)));
   }
   // With affinity: only when its memory is full.

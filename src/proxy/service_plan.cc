@@ -31,12 +31,12 @@ struct Planner {
 
   void add_set(ProxySet set, std::string key) { out.push_back({set, std::move(key), {}, {}}); }
 
-  // The numbers that `numgen` makes are in the machine's byte order.
+  // The numbers that `numgen` makes are in the machine's byte order. The value begins with the frontend's port, the last 4 bytes of its key.
   void add_endpoints(ProxySet set, const std::string& key, const std::vector<Endpoint>& endpoints) {
     for (uint32_t index = 0; index < endpoints.size(); index++) {
       std::string full = key;
       full.append(reinterpret_cast<const char*>(&index), sizeof index);
-      out.push_back({set, std::move(full), backend(endpoints[index]), {}});
+      out.push_back({set, std::move(full), key.substr(key.size() - 4) + backend(endpoints[index]), {}});
     }
   }
 

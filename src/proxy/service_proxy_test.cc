@@ -133,6 +133,7 @@ TEST_F(ServiceProxyTest, AffinityHoldsUntilItsEndpointGoesAndAcrossARestart) {
   set({port});
   Answers first = answers(paths_[2], "10.143.0.9", 80, 8);
   ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(run_in("", "nft list ruleset >/dev/null"), "") << "nft can read it";
   open();
   ASSERT_TRUE(proxy_->replace({{"default/web", {port}}}));
   EXPECT_EQ(answers(paths_[2], "10.143.0.9", 80, 8), first) << "remembered across a restart";

@@ -132,7 +132,7 @@ void write_namespace(JsonText& json, const char* type, const std::string& path) 
 void write_namespaces(JsonText& json, const OciContext& context) {
   json.begin_array("namespaces");
   write_namespace(json, "mount", "");
-  if (!context.net_namespace.empty()) write_namespace(json, "network", context.net_namespace);
+  if (!context.net_namespace.empty() || context.no_network) write_namespace(json, "network", context.net_namespace);
   if (!context.ipc_namespace.empty()) write_namespace(json, "ipc", context.ipc_namespace);
   if (!context.uts_namespace.empty()) write_namespace(json, "uts", context.uts_namespace);
   if (!context.host_pid) write_namespace(json, "pid", context.pid_namespace);

@@ -112,6 +112,9 @@ def test_wrong_flags_and_files():
         one_line(server(folder, "--config", "/no/such/config"), "/no/such/config")
         open(f"{folder}/config.yaml", "w").write("data-dirr: x\n")
         one_line(server(folder, "--config", f"{folder}/config.yaml"), "data-dirr", "config.yaml")
+        open(f"{folder}/config.yaml", "w").write("https-port: 1\nhttps-port: 2\n")
+        one_line(server(folder, "--config", f"{folder}/config.yaml"), "config.yaml:2", "https-port")
+        one_line(server(folder, "--node-name", "Bad_Name"), "--node-name", "Bad_Name", "RFC 1123")
         one_line([REIGEN, "server", "--https-port", "70000", "--data-dir", folder], "70000")
         one_line([REIGEN, "image", "import", f"{folder}/missing.tar", "--data-dir", folder], "missing.tar")
     finally:

@@ -1,7 +1,7 @@
 """`reigen clean` leaves nothing: the host before and after is the same."""
-import json, os
+import json, os, shutil, tempfile
 
-from cluster import REIGEN, Cluster, free_port, run
+from cluster import IMAGES, REIGEN, Cluster, free_port, run
 import manifests
 
 
@@ -92,3 +92,17 @@ def test_keep_images_keeps_them():
         assert not os.path.exists(f"{cluster.dir}/store")
     finally:
         cluster.remove()
+
+
+def test_a_folder_with_only_images_is_cleaned_and_what_is_not_ours_stays():
+    folder = tempfile.mkdtemp(prefix="reigen-e2e-")
+    try:
+        run([REIGEN, "image", "import", f"{IMAGES}/redis.tar", "--data-dir", f"{folder}/data"])
+        open(f"{folder}/data/notes", "w").write("mine")
+        run([REIGEN, "clean", "--data-dir", f"{folder}/data"])
+        assert os.listdir(f"{folder}/data") == ["notes"], os.listdir(f"{folder}/data")
+        code, _, err = run([REIGEN, "clean", "--data-dir", f"{folder}/data"], check=False)
+        assert code == 1 and "is no data folder of a server" in err, err
+        assert open(f"{folder}/data/notes").read() == "mine"
+    finally:
+        shutil.rmtree(folder)
