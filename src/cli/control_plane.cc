@@ -249,7 +249,7 @@ Status ControlPlane::start() {
   TRY(state_->write_kubeconfigs());
   state_->start_own_services();
   state_->start_controllers();
-  state_->start_scheduler();
+  if (!state_->options.disable_scheduler) state_->start_scheduler();
   return {};
 }
 

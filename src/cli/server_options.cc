@@ -83,6 +83,7 @@ void add_server_flags(CLI::App& command, ServerOptions& options) {
   flag("merge-kubeconfig", options.merge_kubeconfig, "Also add it to ~/.kube/config");
   add("node-name", options.node_name, "Name of this node (default the host's name)");
   flag("disable-agent", options.disable_agent, "Only the control plane: no node here, and no root needed");
+  flag("disable-scheduler", options.disable_scheduler, "Leave pods without a node to a scheduler of your own");
   add("cluster-cidr", options.cluster_cidr, "Addresses of pods");
   add("service-cidr", options.service_cidr, "Addresses of services");
   add("cluster-dns", options.cluster_dns, "Address of the cluster's name server");

@@ -20,6 +20,7 @@ struct ServerOptions {
   bool merge_kubeconfig = false;
   std::string node_name;         // empty: the host's name in lower case
   bool disable_agent = false;
+  bool disable_scheduler = false;
   std::string cluster_cidr = "10.42.0.0/16";
   std::string service_cidr = "10.43.0.0/16";
   std::string cluster_dns = "10.43.0.10";
