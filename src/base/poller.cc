@@ -16,10 +16,9 @@ namespace reigen {
 struct Poller::State {
   struct Watch {
     int fd;
-    uint32_t events;
     Ready ready;
+    bool once = false;
     bool running = false;
-    bool removed = false;
   };
 
   Fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
@@ -30,6 +29,19 @@ struct Poller::State {
   Handle next = 1;
   bool stopping = false;
   std::thread thread;
+
+  Result<Handle> add(int fd, uint32_t events, Ready ready, bool once) {
+    auto watch = std::make_shared<Watch>();
+    watch->fd = fd;
+    watch->ready = std::move(ready);
+    watch->once = once;
+    std::lock_guard lock(mutex);
+    Handle handle = next++;
+    epoll_event event{.events = once ? events | EPOLLONESHOT : events, .data = {.u64 = handle}};
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("watch a descriptor");
+    watches.emplace(handle, std::move(watch));
+    return handle;
+  }
 
   void run() {
     epoll_event events[64];
@@ -54,11 +66,14 @@ struct Poller::State {
       if (found == watches.end()) return;
       watch = found->second;
       watch->running = true;
+      // Before `ready`, which may close the descriptor or watch it anew.
+      if (watch->once) ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, watch->fd, nullptr);
     }
     watch->ready(events);
     {
       std::lock_guard lock(mutex);
       watch->running = false;
+      if (watch->once) watches.erase(handle);
     }
     idle.notify_all();
   }
@@ -81,24 +96,14 @@ Poller::~Poller() {
   state_->thread.join();
 }
 
-Result<Poller::Handle> Poller::add(int fd, uint32_t events, Ready ready) {
-  auto watch = std::make_shared<State::Watch>();
-  watch->fd = fd;
-  watch->events = events;
-  watch->ready = std::move(ready);
-  std::lock_guard lock(state_->mutex);
-  Handle handle = state_->next++;
-  epoll_event event{.events = events, .data = {.u64 = handle}};
-  if (::epoll_ctl(state_->epoll.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("watch a descriptor");
-  state_->watches.emplace(handle, std::move(watch));
-  return handle;
-}
+Result<Poller::Handle> Poller::add(int fd, uint32_t events, Ready ready) { return state_->add(fd, events, std::move(ready), false); }
+
+Result<Poller::Handle> Poller::once(int fd, uint32_t events, Ready ready) { return state_->add(fd, events, std::move(ready), true); }
 
 void Poller::modify(Handle handle, uint32_t events) {
   std::lock_guard lock(state_->mutex);
   auto found = state_->watches.find(handle);
   if (found == state_->watches.end()) return;
-  found->second->events = events;
   epoll_event event{.events = events, .data = {.u64 = handle}};
   ::epoll_ctl(state_->epoll.get(), EPOLL_CTL_MOD, found->second->fd, &event);
 }
@@ -109,16 +114,13 @@ void Poller::remove(Handle handle) {
   if (found == state_->watches.end()) return;
   auto watch = found->second;
   state_->watches.erase(found);
-  ::epoll_ctl(state_->epoll.get(), EPOLL_CTL_DEL, watch->fd, nullptr);
+  if (!(watch->once && watch->running)) ::epoll_ctl(state_->epoll.get(), EPOLL_CTL_DEL, watch->fd, nullptr);
   if (std::this_thread::get_id() == state_->thread.get_id()) return;
   state_->idle.wait(lock, [&] { return !watch->running; });
 }
 
 Result<Poller::Handle> Poller::on_exit(int pidfd, std::move_only_function<void()> exited) {
-  // One-shot: the descriptor stays readable for ever once the process has ended.
-  return add(pidfd, EPOLLIN | EPOLLONESHOT, [exited = std::move(exited)](uint32_t) mutable {
-    if (exited) std::exchange(exited, nullptr)();
-  });
+  return once(pidfd, EPOLLIN, [exited = std::move(exited)](uint32_t) mutable { exited(); });
 }
 
 namespace {

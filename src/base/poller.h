@@ -29,6 +29,10 @@ class Poller {
   // After it returns the callback will not run again, and does not run now unless called from it.
   void remove(Handle handle);
 
+  // As add(), for one event: the descriptor is no longer watched when `ready` runs, and the handle ends with it, so that whoever made
+  // the watch need not know it. The handle is for giving up earlier.
+  Result<Handle> once(int fd, uint32_t events, Ready ready);
+
   // Reads what is left of a process through its pidfd: calls `exited` once, on the poller's thread, when the process has ended.
   Result<Handle> on_exit(int pidfd, std::move_only_function<void()> exited);
 

@@ -90,27 +90,16 @@ struct Joined : std::enable_shared_from_this<Joined> {
   }
 };
 
-// Waits for a connection in progress on the poller. The poller may answer before add() has told the handle: hence the lock, without
-// which the descriptor would stay registered and its stream never hear of anything.
+// Waits for a connection in progress on the poller.
 void finish_connect(Poller& poller, Fd fd, Executor& executor, LocalNodeDialer::StreamDone done) {
   struct Waiting {
-    std::mutex mutex;
     Fd fd;
     LocalNodeDialer::StreamDone done;
-    Poller::Handle handle = 0;
   };
-  auto waiting = std::make_shared<Waiting>();
-  waiting->fd = std::move(fd);
-  waiting->done = std::move(done);
-  std::unique_lock lock(waiting->mutex);
-  auto added = poller.add(waiting->fd.get(), EPOLLOUT | EPOLLONESHOT, [&poller, &executor, waiting](uint32_t) {
+  int watched = fd.get();
+  auto waiting = std::make_shared<Waiting>(std::move(fd), std::move(done));
+  auto added = poller.once(watched, EPOLLOUT, [&poller, &executor, waiting](uint32_t) {
     executor.post([&poller, waiting] {
-      Poller::Handle handle;
-      {
-        std::lock_guard guard(waiting->mutex);
-        handle = waiting->handle;
-      }
-      poller.remove(handle);
       int error = 0;
       socklen_t size = sizeof error;
       ::getsockopt(waiting->fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -118,8 +107,6 @@ void finish_connect(Poller& poller, Fd fd, Executor& executor, LocalNodeDialer::
       waiting->done(make_fd_stream(poller, std::move(waiting->fd), Fd()));
     });
   });
-  if (added) waiting->handle = *added;
-  lock.unlock();
   if (!added) waiting->done(fail(added.error()));
 }
 

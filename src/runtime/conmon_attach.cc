@@ -117,15 +117,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
     if (::send(socket_.get(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return forward_input();
     if (errno != EAGAIN && errno != EINTR) return;
     auto fd = std::make_shared<Fd>(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
-    auto handle = std::make_shared<Poller::Handle>(0);
-    auto added = poller_.add(fd->get(), EPOLLOUT | EPOLLONESHOT, [weak = weak_from_this(), fd, handle, data = std::move(data), &poller = poller_](uint32_t) mutable {
-      auto keep_fd = fd;
-      std::string bytes = std::move(data);
-      auto self = weak.lock();
-      poller.remove(*handle);
-      if (self) self->send(std::move(bytes));
+    (void)poller_.once(fd->get(), EPOLLOUT, [weak = weak_from_this(), fd, data = std::move(data)](uint32_t) mutable {
+      if (auto self = weak.lock()) self->send(std::move(data));
     });
-    if (added) *handle = *added;
   }
 };
 
