@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/pod_rules.h"
 #include "node/container_spec.h"
 
 namespace reigen::node {
@@ -26,11 +27,7 @@ bool matches_selector(const Pod& pod, const Node& node) {
 }
 
 bool tolerates(const Pod& pod, const Taint& taint) {
-  return std::any_of(pod.spec.tolerations.begin(), pod.spec.tolerations.end(), [&](const Toleration& t) {
-    if (!t.effect.empty() && t.effect != taint.effect) return false;
-    if (!t.key.empty() && t.key != taint.key) return false;
-    return t.operator_ == "Exists" || (!t.key.empty() && t.value == taint.value);
-  });
+  return std::ranges::any_of(pod.spec.tolerations, [&](const Toleration& one) { return api::tolerates(one, taint); });
 }
 
 int64_t amount(const api::Map<api::Quantity>& list, std::string_view name, bool milli) {

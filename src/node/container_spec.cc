@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "api/pod_rules.h"
 #include "node/pod_files.h"
 #include "node/pod_status.h"
 
@@ -27,7 +28,7 @@ int64_t quota_of(int64_t cpu_milli) { return cpu_milli <= 0 ? 0 : std::max<int64
 
 // Of kubelet's qos policy: guaranteed -997, best effort 1000, burstable by the share of memory asked for.
 int oom_score(const Pod& pod, const Container& container, int64_t node_memory) {
-  std::string qos = qos_class(pod);
+  std::string qos = api::qos_class(pod.spec);
   if (pod.spec.priority.value_or(0) >= 2'000'000'000 || qos == "Guaranteed") return -997;
   if (qos == "BestEffort") return 1000;
   int64_t request = units(container.resources.requests, "memory");
@@ -222,7 +223,7 @@ std::optional<UnsupportedField> unsupported_field(const Pod& pod) {
 }
 
 std::string pod_cgroup(const Pod& pod) {
-  std::string qos = qos_class(pod), name = "pod" + pod.metadata.uid;
+  std::string qos = api::qos_class(pod.spec), name = "pod" + pod.metadata.uid;
   if (qos == "Guaranteed") return "kubepods/" + name;
   return qos == "Burstable" ? "kubepods/burstable/" + name : "kubepods/besteffort/" + name;
 }

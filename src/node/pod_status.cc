@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/json.h"
+#include "api/pod_rules.h"
 #include "api/value.h"
 
 namespace reigen::node {
@@ -252,11 +253,6 @@ void set_addresses(const Pod& pod, const PodView& view, PodStatus& status) {
   for (const auto& ip : ips) status.pod_ips.emplace_back().ip = ip;
 }
 
-bool positive(const api::Map<api::Quantity>& list, std::string_view name) {
-  const auto* quantity = list.get(name);
-  return quantity && *quantity > api::Quantity();
-}
-
 }  // namespace
 
 bool is_sidecar(const Container& container) { return container.restart_policy == "Always"; }
@@ -304,27 +300,12 @@ PodStatus compute_pod_status(const Pod& pod, const PodView& view, api::Time now)
 
   set_addresses(pod, view, status);
   status.start_time = pod.status.start_time ? pod.status.start_time : view.start_time;
-  status.qos_class = pod.status.qos_class.empty() ? qos_class(pod) : pod.status.qos_class;
+  status.qos_class = pod.status.qos_class.empty() ? api::qos_class(pod.spec) : pod.status.qos_class;
   status.nominated_node_name = pod.status.nominated_node_name;
   status.resize = pod.status.resize;
   status.resource_claim_statuses = pod.status.resource_claim_statuses;
   status.ephemeral_container_statuses = pod.status.ephemeral_container_statuses;
   return status;
-}
-
-std::string qos_class(const Pod& pod) {
-  bool any = false, guaranteed = true;
-  auto look = [&](const Container& container) {
-    const auto& resources = container.resources;
-    for (std::string_view name : {"cpu", "memory"}) {
-      bool limit = positive(resources.limits, name), request = positive(resources.requests, name);
-      any = any || limit || request;
-      guaranteed = guaranteed && limit && (!request || *resources.limits.get(name) == *resources.requests.get(name));
-    }
-  };
-  for (const auto& container : pod.spec.init_containers) look(container);
-  for (const auto& container : pod.spec.containers) look(container);
-  return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
 }
 
 std::string status_patch(const Pod& pod, const PodStatus& from, const PodStatus& to) {

@@ -49,9 +49,6 @@ bool restarts_after(const api::corev1::Pod& pod, const api::corev1::Container& c
 // `pod` gives spec, metadata and the status known to the API. `now` becomes lastTransitionTime of conditions that changed.
 api::corev1::PodStatus compute_pod_status(const api::corev1::Pod& pod, const PodView& view, api::Time now);
 
-// "Guaranteed", "Burstable" or "BestEffort".
-std::string qos_class(const api::corev1::Pod& pod);
-
 // The differences as a JSON merge patch for the status subresource, with the uid as its precondition; "" when there are none.
 std::string status_patch(const api::corev1::Pod& pod, const api::corev1::PodStatus& from, const api::corev1::PodStatus& to);
 

@@ -2,6 +2,7 @@
 
 #include "api/json.h"
 #include "api/metav1.h"
+#include "api/pod_rules.h"
 
 namespace reigen::scheduler {
 namespace {
@@ -93,18 +94,10 @@ PodClass make_class(const PodPtr& pod, const api::LabelSelector* owners, std::ve
   return made;
 }
 
-bool tolerates(const api::corev1::Toleration& toleration, const api::corev1::Taint& taint) {
-  if (!toleration.effect.empty() && toleration.effect != taint.effect) return false;
-  if (!toleration.key.empty() && toleration.key != taint.key) return false;
-  if (toleration.operator_ == "Exists") return true;
-  if (toleration.operator_.empty() || toleration.operator_ == "Equal") return toleration.value == taint.value;
-  return false;
-}
-
 namespace {
 bool tolerated(const std::vector<api::corev1::Toleration>& tolerations, const api::corev1::Taint& taint) {
   for (const auto& toleration : tolerations)
-    if (tolerates(toleration, taint)) return true;
+    if (api::tolerates(toleration, taint)) return true;
   return false;
 }
 }  // namespace
@@ -121,7 +114,7 @@ int64_t untolerated_preferences(const api::corev1::PodSpec& spec, const std::vec
     if (taint.effect != "PreferNoSchedule") continue;
     bool found = false;
     for (const auto& toleration : spec.tolerations)
-      found |= (toleration.effect.empty() || toleration.effect == "PreferNoSchedule") && tolerates(toleration, taint);
+      found |= (toleration.effect.empty() || toleration.effect == "PreferNoSchedule") && api::tolerates(toleration, taint);
     count += !found;
   }
   return count;

@@ -41,7 +41,6 @@ PodClass make_class(const PodPtr& pod, const api::LabelSelector* owners, std::ve
 // The key make_class would set, without the rest.
 std::string class_key(const api::corev1::Pod& pod, const api::LabelSelector* owners, const std::vector<uint32_t>& carried);
 
-bool tolerates(const api::corev1::Toleration& toleration, const api::corev1::Taint& taint);
 // The first taint of that effect which keeps the pod away; nullptr for none. `prefer`: PreferNoSchedule, otherwise NoSchedule and NoExecute.
 const api::corev1::Taint* untolerated(const api::corev1::PodSpec& spec, const std::vector<api::corev1::Taint>& taints);
 int64_t untolerated_preferences(const api::corev1::PodSpec& spec, const std::vector<api::corev1::Taint>& taints);

@@ -3,6 +3,7 @@
 #include "api/corev1.h"
 #include "api/metav1.h"
 #include "api/object.h"
+#include "api/pod_rules.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/app_armor.h"
 #include "apiserver/strategy/workload_strategies.h"
@@ -96,7 +97,7 @@ class PodStrategy final : public Strategy {
     Pod& pod = object.mut<Pod>();
     pod.status = PodStatus();
     pod.status.phase = "Pending";
-    pod.status.qos_class = qos_class_of(pod.spec);
+    pod.status.qos_class = api::qos_class(pod.spec);
     drop_disabled_fields(pod.spec, nullptr);
     add_gated_condition(pod, context.now);
     mirror_service_account(pod.spec);

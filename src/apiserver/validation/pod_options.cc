@@ -100,20 +100,6 @@ void drop_resource_claims(PodSpec& spec, const PodSpec& old) {
 
 bool has_pod_resources(const PodSpec& spec) { return spec.resources && (!spec.resources->requests.empty() || !spec.resources->limits.empty()); }
 
-using Amounts = std::map<std::string_view, api::Quantity>;
-
-// Adds the positive amounts of CPU and memory; how many there were.
-int add_compute(const api::Map<api::Quantity>& list, Amounts& sums) {
-  int count = 0;
-  for (std::string_view name : {"cpu", "memory"}) {
-    const api::Quantity* amount = list.get(name);
-    if (!amount || amount->is_zero() || amount->is_negative()) continue;
-    ++count;
-    sums[name] += *amount;
-  }
-  return count;
-}
-
 }  // namespace
 
 PodOptions pod_options(const Pod* old) {
@@ -143,19 +129,6 @@ void drop_disabled_fields(PodSpec& spec, const PodSpec* before) {
   drop_resource_claims(spec, old);
   drop_trust_bundles(spec, old);
   if (std::ranges::none_of(old.volumes, [](const auto& volume) { return volume.image.has_value(); })) drop_image_volumes(spec);
-}
-
-std::string qos_class_of(const PodSpec& spec) {
-  Amounts requests, limits;
-  bool guaranteed = true;
-  auto look = [&](const Container& container) {
-    add_compute(container.resources.requests, requests);
-    if (add_compute(container.resources.limits, limits) < 2) guaranteed = false;
-  };
-  for (const auto& container : spec.containers) look(container);
-  for (const auto& container : spec.init_containers) look(container);
-  if (requests.empty() && limits.empty()) return "BestEffort";
-  return guaranteed && requests == limits ? "Guaranteed" : "Burstable";
 }
 
 }  // namespace reigen::apiserver

@@ -64,7 +64,5 @@ void validate_pod_annotations_update(const api::corev1::Pod& pod, const api::cor
 
 // Clears fields of features that are off in Kubernetes 1.32, unless `old` (null on create) uses them already.
 void drop_disabled_fields(api::corev1::PodSpec& spec, const api::corev1::PodSpec* old);
-// Guaranteed, Burstable or BestEffort.
-std::string qos_class_of(const api::corev1::PodSpec& spec);
 
 }  // namespace reigen::apiserver

@@ -6,6 +6,7 @@
 #include "api/defaults.h"
 #include "api/metav1.h"
 #include "api/object.h"
+#include "api/pod_rules.h"
 #include "apiserver/validation/pod_warnings.h"
 
 namespace reigen::apiserver {
@@ -99,12 +100,12 @@ TEST(PodUpdate, OnlyAFewFieldsChange) {
 
 TEST(PodQos, ComparesRequestsWithLimits) {
   Pod pod = good_pod();
-  EXPECT_EQ(qos_class_of(pod.spec), "BestEffort");
+  EXPECT_EQ(api::qos_class(pod.spec), "BestEffort");
   auto& resources = pod.spec.containers[0].resources;
   resources.requests["cpu"] = resources.limits["cpu"] = api::Quantity::of("1");
-  EXPECT_EQ(qos_class_of(pod.spec), "Burstable");
+  EXPECT_EQ(api::qos_class(pod.spec), "Burstable");
   resources.requests["memory"] = resources.limits["memory"] = api::Quantity::of("1Gi");
-  EXPECT_EQ(qos_class_of(pod.spec), "Guaranteed");
+  EXPECT_EQ(api::qos_class(pod.spec), "Guaranteed");
 }
 
 TEST(PodWarnings, TellsOfWhatIsHardlyMeant) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/pod_rules.h"
 #include "api/validation.h"
 #include "apiserver/validation/go_value.h"
 #include "apiserver/validation/pod_parts.h"
@@ -197,8 +198,8 @@ void validate_pod_resize(const Pod& pod, const Pod& old, FieldErrors& errors) {
   if (old.metadata.annotations.contains(kMirror)) return refuse("static pods cannot be resized");
   if (old.spec.os && old.spec.os->name == "windows") return refuse("windows pods cannot be resized");
   FieldPath spec("spec");
-  std::string before = old.status.qos_class.empty() ? qos_class_of(old.spec) : old.status.qos_class;
-  if (before != qos_class_of(pod.spec)) reject(errors, spec, pod.status.qos_class, "Pod QOS Class may not change as a result of resizing");
+  std::string before = old.status.qos_class.empty() ? api::qos_class(old.spec) : old.status.qos_class;
+  if (before != api::qos_class(pod.spec)) reject(errors, spec, pod.status.qos_class, "Pod QOS Class may not change as a result of resizing");
   if (!node_can_resize(old)) forbid(errors, spec, "Pod running on node without support for resize");
   check_removed_resources(pod.spec.init_containers, old.spec.init_containers, spec.child("initContainers"), errors);
   check_removed_resources(pod.spec.containers, old.spec.containers, spec.child("containers"), errors);

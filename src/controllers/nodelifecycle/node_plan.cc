@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/pod_rules.h"
+
 namespace reigen::controllers {
 namespace {
 
@@ -40,13 +42,6 @@ std::vector<Wanted> wanted_taints(const Node& node) {
       {"node.kubernetes.io/network-unavailable", "NoSchedule", is("NetworkUnavailable")},
       {"node.kubernetes.io/unschedulable", "NoSchedule", node.spec.unschedulable},
   };
-}
-
-bool tolerates(const api::corev1::Toleration& toleration, const Taint& taint) {
-  if (!toleration.effect.empty() && toleration.effect != taint.effect) return false;
-  if (!toleration.key.empty() && toleration.key != taint.key) return false;
-  if (toleration.operator_ == "Exists") return true;
-  return !toleration.key.empty() && toleration.value == taint.value;
 }
 
 }  // namespace
@@ -96,7 +91,7 @@ Duration tolerated_for(const api::corev1::Pod& pod, const Node& node, WallTime n
     if (taint.effect != "NoExecute") continue;
     Duration longest = Duration(-1);
     for (const auto& toleration : pod.spec.tolerations) {
-      if (!tolerates(toleration, taint)) continue;
+      if (!api::tolerates(toleration, taint)) continue;
       longest = toleration.toleration_seconds ? std::max<Duration>(longest, std::chrono::seconds(std::max<int64_t>(0, *toleration.toleration_seconds))) : Duration::max();
       if (longest == Duration::max()) break;
     }

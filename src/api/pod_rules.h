@@ -1,0 +1,21 @@
+// Rules about pods that the API server, the scheduler, the controllers and the node have to read alike.
+#pragma once
+
+#include <string>
+
+namespace reigen::api {
+
+namespace corev1 {
+struct PodSpec;
+struct Taint;
+struct Toleration;
+}  // namespace corev1
+
+// Kubernetes' Toleration.ToleratesTaint: an empty effect or key stands for every one; an operator that is not known tolerates nothing.
+bool tolerates(const corev1::Toleration& toleration, const corev1::Taint& taint);
+
+// "Guaranteed" (every container limits both CPU and memory, and the limits' sums are the requests' sums), "BestEffort" (no container
+// names either) or "Burstable".
+std::string qos_class(const corev1::PodSpec& spec);
+
+}  // namespace reigen::api
