@@ -109,5 +109,8 @@ std::string base64_encode(std::string_view bytes);
 void append_base64(std::string& out, std::string_view bytes);
 // Standard alphabet with padding, as encoding/base64.StdEncoding; line ends are skipped. kInvalidArgument names the offset.
 Result<std::string> base64_decode(std::string_view text);
+// The alphabet for URLs without padding (RFC 4648, 5), as encoding/base64.RawURLEncoding.
+std::string base64url_encode(std::string_view bytes);
+Result<std::string> base64url_decode(std::string_view text);
 
 }  // namespace reigen::api

@@ -1,39 +1,12 @@
 #include "apiserver/continue_token.h"
 
+#include "api/scalars.h"
 #include "api/value.h"
 
 namespace reigen::apiserver {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view kVersion = "meta.k8s.io/v1";
-
-std::string encode_base64url(std::string_view in) {
-  std::string out;
-  out.reserve(in.size() * 4 / 3 + 3);
-  uint32_t bits = 0;
-  int count = 0;
-  for (unsigned char byte : in) {
-    bits = bits << 8 | byte;
-    for (count += 8; count >= 6; count -= 6) out += kAlphabet[bits >> (count - 6) & 63];
-  }
-  if (count > 0) out += kAlphabet[bits << (6 - count) & 63];
-  return out;
-}
-
-bool decode_base64url(std::string_view in, std::string& out) {
-  if (in.size() % 4 == 1) return false;
-  uint32_t bits = 0;
-  int count = 0;
-  for (char c : in) {
-    size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return false;
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    count += 6;
-    if (count >= 8) out += static_cast<char>(bits >> (count -= 8) & 255);
-  }
-  return true;
-}
 
 // No "." or ".." and no empty segments: a token must not reach keys beyond its prefix.
 bool is_clean(std::string_view path) {
@@ -55,13 +28,13 @@ std::string encode_continue(const ContinueToken& token) {
   std::string json = R"({"v":"meta.k8s.io/v1","rv":)" + std::to_string(token.revision) + R"(,"start":)";
   api::append_json_string(json, token.start);
   json += '}';
-  return encode_base64url(json);
+  return api::base64url_encode(json);
 }
 
 Result<ContinueToken> decode_continue(std::string_view text) {
-  std::string json;
-  if (!decode_base64url(text, json)) return invalid(": illegal base64 data");
-  auto value = api::parse_json(json);
+  auto json = api::base64url_decode(text);
+  if (!json) return invalid(": illegal base64 data");
+  auto value = api::parse_json(*json);
   if (!value || !value->is_object()) return invalid(": " + (value ? std::string("no object") : value.error().message()));
   if (value->text_at({"v"}) != kVersion)
     return invalid(": server does not recognize this encoded version " + std::string(value->text_at({"v"})));

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "api/scalars.h"
 #include "apiserver/auth/crypto.h"
 #include "base/files.h"
 
@@ -95,7 +96,7 @@ std::string bearer_token(const Credentials& credentials) {
   auto at = credentials.websocket_protocols.find(kWebSocketPrefix);
   if (at == std::string_view::npos) return {};
   auto rest = credentials.websocket_protocols.substr(at + kWebSocketPrefix.size());
-  return base64url_decode(trimmed(rest.substr(0, rest.find(',')))).value_or("");
+  return api::base64url_decode(trimmed(rest.substr(0, rest.find(',')))).value_or("");
 }
 
 TokenFileAuthenticator::TokenFileAuthenticator(std::vector<CredentialLine> lines) {
@@ -129,7 +130,7 @@ BasicFileAuthenticator::BasicFileAuthenticator(std::vector<CredentialLine> lines
 
 Result<Authentication> BasicFileAuthenticator::authenticate(const Credentials& credentials) {
   if (!has_scheme(credentials.authorization, "Basic")) return Authentication{};
-  auto pair = base64url_decode(trimmed(credentials.authorization.substr(6)));
+  auto pair = api::base64_decode(trimmed(credentials.authorization.substr(6)));
   if (!pair) return fail(Code::kUnauthenticated, "malformed basic credentials");
   auto found = users_.find(sha256(*pair));
   if (found == users_.end()) return fail(Code::kUnauthenticated, "invalid username/password combination");

@@ -9,7 +9,9 @@
 #include <openssl/sha.h>
 #include <openssl/x509.h>
 
+#include "api/scalars.h"
 #include "base/files.h"
+#include "http/certificate.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -37,14 +39,6 @@ Result<std::string> public_coordinate(EVP_PKEY* key, const char* name) {
   return bytes;
 }
 
-Result<std::string> private_pem(EVP_PKEY* key) {
-  Bio bio(BIO_new(BIO_s_mem()));
-  if (PEM_write_bio_PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1) return fail(Code::kInternal, "cannot write a private key");
-  char* data = nullptr;
-  long size = BIO_get_mem_data(bio.get(), &data);
-  return std::string(data, static_cast<size_t>(size));
-}
-
 }  // namespace
 
 std::string sha256(std::string_view data) {
@@ -59,69 +53,37 @@ std::string to_hex(std::string_view data) {
   return out;
 }
 
-std::string base64url_encode(std::string_view data) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  out.reserve((data.size() * 4 + 2) / 3);
-  unsigned bits = 0, count = 0;
-  for (unsigned char c : data) {
-    bits = bits << 8 | c;
-    count += 8;
-    while (count >= 6) out += kAlphabet[bits >> (count -= 6) & 63];
-  }
-  if (count) out += kAlphabet[bits << (6 - count) & 63];
-  return out;
-}
-
-Result<std::string> base64url_decode(std::string_view text) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  std::string out;
-  unsigned bits = 0, count = 0;
-  for (char c : text) {
-    unsigned value;
-    if (c >= 'A' && c <= 'Z') value = static_cast<unsigned>(c - 'A');
-    else if (c >= 'a' && c <= 'z') value = static_cast<unsigned>(c - 'a') + 26;
-    else if (c >= '0' && c <= '9') value = static_cast<unsigned>(c - '0') + 52;
-    else if (c == '-' || c == '+') value = 62;
-    else if (c == '_' || c == '/') value = 63;
-    else return fail(Code::kInvalidArgument, "not base64");
-    bits = bits << 6 | value;
-    count += 6;
-    if (count >= 8) out += static_cast<char>(bits >> (count -= 8) & 255);
-  }
-  return out;
-}
-
 Status SigningKey::init(std::shared_ptr<evp_pkey_st> key) {
   key_ = std::move(key);
   TRY_ASSIGN(x_, public_coordinate(key_.get(), OSSL_PKEY_PARAM_EC_PUB_X));
   TRY_ASSIGN(y_, public_coordinate(key_.get(), OSSL_PKEY_PARAM_EC_PUB_Y));
-  id_ = base64url_encode(sha256(x_ + y_));
+  id_ = api::base64url_encode(sha256(x_ + y_));
   return {};
 }
 
-Result<SigningKey> SigningKey::generate() {
-  std::shared_ptr<EVP_PKEY> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  if (!key) return fail(Code::kInternal, "cannot make a signing key");
+Result<SigningKey> SigningKey::from_pem(const std::string& pem) {
+  Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  if (!key) return fail(Code::kDataLoss, "no private key");
   SigningKey out;
   TRY(out.init(std::move(key)));
   return out;
 }
 
+Result<SigningKey> SigningKey::generate() {
+  TRY_ASSIGN(std::string pem, http::make_ec_key());
+  return from_pem(pem);
+}
+
 Result<SigningKey> SigningKey::load_or_create(const std::string& path) {
   if (!path_exists(path)) {
-    TRY_ASSIGN(SigningKey made, generate());
-    TRY_ASSIGN(std::string pem, private_pem(made.key_.get()));
-    TRY(write_file(path, pem, 0600, true));
-    return made;
+    TRY_ASSIGN(std::string made, http::make_ec_key());
+    TRY(write_file(path, made, 0600, true));
   }
   TRY_ASSIGN(std::string pem, read_file(path, 1 << 20));
-  Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  if (!key) return fail(Code::kDataLoss, path + " holds no private key");
-  SigningKey out;
-  if (auto ready = out.init(std::move(key)); !ready) return fail(std::move(ready).error().context(path));
-  return out;
+  auto key = from_pem(pem);
+  if (!key) return fail(std::move(key).error().context(path));
+  return key;
 }
 
 Result<std::string> SigningKey::sign(std::string_view data) const {
@@ -159,7 +121,7 @@ bool SigningKey::verify(std::string_view data, std::string_view signature) const
 }
 
 std::string SigningKey::jwk() const {
-  return fmt::format(R"({{"use":"sig","kty":"EC","kid":"{}","crv":"P-256","alg":"ES256","x":"{}","y":"{}"}})", id_, base64url_encode(x_), base64url_encode(y_));
+  return fmt::format(R"({{"use":"sig","kty":"EC","kid":"{}","crv":"P-256","alg":"ES256","x":"{}","y":"{}"}})", id_, api::base64url_encode(x_), api::base64url_encode(y_));
 }
 
 }  // namespace reigen::apiserver

@@ -13,9 +13,6 @@ namespace reigen::apiserver {
 
 std::string sha256(std::string_view data);  // 32 bytes
 std::string to_hex(std::string_view data);
-std::string base64url_encode(std::string_view data);  // without padding
-// Takes both alphabets, with or without padding.
-Result<std::string> base64url_decode(std::string_view text);
 
 // A P-256 key that signs and verifies ES256 (RFC 7518, 3.4). Thread-safe.
 class SigningKey {
@@ -32,6 +29,7 @@ class SigningKey {
   std::string jwk() const;
 
  private:
+  static Result<SigningKey> from_pem(const std::string& pem);
   Status init(std::shared_ptr<evp_pkey_st> key);
   std::shared_ptr<evp_pkey_st> key_;
   std::string id_, x_, y_;

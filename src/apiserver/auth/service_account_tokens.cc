@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
-#include "api/object.h"
 #include "api/metav1.h"
+#include "api/object.h"
+#include "api/scalars.h"
 #include "api/value.h"
 #include "apiserver/auth/credential_file.h"
 
@@ -30,7 +31,7 @@ bool split_token(std::string_view token, TokenParts& parts) {
 }
 
 Result<api::Value> decode_part(std::string_view part) {
-  TRY_ASSIGN(std::string text, base64url_decode(part));
+  TRY_ASSIGN(std::string text, api::base64url_decode(part));
   return api::parse_json(text, {.max_depth = 16, .max_bytes = kMaxTokenBytes});
 }
 
@@ -75,10 +76,10 @@ Result<TokenIssuer::Token> ServiceAccountTokens::issue(const Request& request) {
   claims.set("kubernetes.io", std::move(kubernetes));
   claims.set("nbf", now);
   claims.set("sub", fmt::format("system:serviceaccount:{}:{}", request.namespace_, request.service_account));
-  std::string body = base64url_encode(fmt::format(R"({{"alg":"ES256","kid":"{}"}})", key_.id())) + "." + base64url_encode(api::to_json(claims));
+  std::string body = api::base64url_encode(fmt::format(R"({{"alg":"ES256","kid":"{}"}})", key_.id())) + "." + api::base64url_encode(api::to_json(claims));
   TRY_ASSIGN(std::string signature, key_.sign(body));
   Token token;
-  token.token = body + "." + base64url_encode(signature);
+  token.token = body + "." + api::base64url_encode(signature);
   token.expires_unix_seconds = now + request.expiration_seconds;
   return token;
 }
@@ -95,7 +96,7 @@ Result<ServiceAccountTokens::ClaimsPtr> ServiceAccountTokens::parse(std::string_
   TokenParts parts;
   if (!split_token(token, parts)) return fail(Code::kUnauthenticated, "invalid bearer token");
   auto header = decode_part(parts.header);
-  auto signature = base64url_decode(parts.signature);
+  auto signature = api::base64url_decode(parts.signature);
   if (!header || !signature || header->text_at({"alg"}) != "ES256" || !key_.verify(parts.signed_part, *signature)) {
     return fail(Code::kUnauthenticated, "invalid bearer token");
   }
