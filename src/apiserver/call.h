@@ -96,6 +96,7 @@ struct Call : std::enable_shared_from_this<Call> {
   std::string_view ns() const { return info.namespace_; }
   std::string_view name() const { return info.name; }
   void warn(std::string text);  // each text once
+  void warn(std::vector<std::string> texts);
 
   void succeed(int code, api::Object object) { answer->object(*this, code, std::move(object)); }
   void fail(const Error& error) { answer->fail(*this, error); }

@@ -42,6 +42,10 @@ void Call::warn(std::string text) {
   warnings.push_back(std::move(text));
 }
 
+void Call::warn(std::vector<std::string> texts) {
+  for (std::string& text : texts) warn(std::move(text));
+}
+
 http::Headers answer_headers(Call& call, std::string_view media_type) {
   http::Headers headers;
   headers.add("Cache-Control", "no-cache, private");

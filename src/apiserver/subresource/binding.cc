@@ -60,12 +60,7 @@ Result<api::Object> bind_pod(Call& call, const Binding& binding, const std::stri
 }
 
 Result<Binding> read_binding(Call& call, const WriteOptions& options) {
-  if (call.body_object) return call.body_object.as<Binding>();
-  auto encoding = input_encoding(call.request->headers.get("Content-Type"));
-  if (!encoding) return reigen::fail(unsupported_body());
-  std::vector<std::string> findings;
-  TRY_ASSIGN(api::Object object, decode_body(call.request->body, *encoding, api::kind_of<Binding>(), options.field_validation, findings));
-  for (std::string& text : findings) call.warn(std::move(text));
+  TRY_ASSIGN(api::Object object, read_object(call, options, api::kind_of<Binding>()));
   return object.as<Binding>();
 }
 

@@ -14,12 +14,7 @@ namespace {
 using api::policyv1::Eviction;
 
 Result<Eviction> read_eviction(Call& call, const WriteOptions& options) {
-  if (call.body_object) return call.body_object.as<Eviction>();
-  auto encoding = input_encoding(call.request->headers.get("Content-Type"));
-  if (!encoding) return reigen::fail(unsupported_body());
-  std::vector<std::string> findings;
-  TRY_ASSIGN(api::Object object, decode_body(call.request->body, *encoding, api::kind_of<Eviction>(), options.field_validation, findings));
-  for (std::string& text : findings) call.warn(std::move(text));
+  TRY_ASSIGN(api::Object object, read_object(call, options, api::kind_of<Eviction>()));
   return object.as<Eviction>();
 }
 

@@ -10,22 +10,13 @@
 #include "apiserver/codec.h"
 #include "apiserver/core.h"
 #include "apiserver/verb/verbs.h"
+#include "apiserver/verb/write.h"
 
 namespace reigen::apiserver {
 namespace {
 
 namespace authn = api::authenticationv1;
 namespace authz = api::authorizationv1;
-
-Result<api::Object> read_body(Call& call, const WriteOptions& options) {
-  if (call.body_object) return call.body_object;
-  auto encoding = input_encoding(call.request->headers.get("Content-Type"));
-  if (!encoding) return reigen::fail(unsupported_body());
-  std::vector<std::string> findings;
-  TRY_ASSIGN(api::Object object, decode_body(call.request->body, *encoding, *call.resource->kind, options.field_validation, findings));
-  for (std::string& text : findings) call.warn(std::move(text));
-  return object;
-}
 
 authn::UserInfo info_of(const User& user) {
   authn::UserInfo info;
@@ -194,7 +185,7 @@ constexpr Line kReviews[] = {
 void do_review(const CallPtr& call) {
   auto options = parse_write_options(call->request->query, WriteVerb::kCreate);
   if (!options) return call->fail(options.error());
-  auto object = read_body(*call, *options);
+  auto object = read_object(*call, *options, *call->resource->kind);
   if (!object) return call->fail(object.error());
   for (const Line& line : kReviews) {
     if (line.plural != call->resource->plural()) continue;

@@ -55,12 +55,7 @@ Status bind_object(Call& call, const TokenRequest& request, TokenIssuer::Request
 }
 
 Result<TokenRequest> read_request(Call& call, const WriteOptions& options) {
-  if (call.body_object) return call.body_object.as<TokenRequest>();
-  auto encoding = input_encoding(call.request->headers.get("Content-Type"));
-  if (!encoding) return reigen::fail(unsupported_body());
-  std::vector<std::string> findings;
-  TRY_ASSIGN(api::Object object, decode_body(call.request->body, *encoding, api::kind_of<TokenRequest>(), options.field_validation, findings));
-  for (std::string& text : findings) call.warn(std::move(text));
+  TRY_ASSIGN(api::Object object, read_object(call, options, api::kind_of<TokenRequest>()));
   return object.as<TokenRequest>();
 }
 

@@ -29,23 +29,10 @@ void attempt(const CreateRunPtr& run);
 
 Status prepare_and_validate(CreateRun& run, api::Object& object, StrategyContext& context, Begun& begun) {
   Call& call = *run.call;
-  const Resource& resource = *call.resource;
-  const Strategy& strategy = *resource.strategy;
   auto& meta = object.mut_meta();
-  fill_system_fields(meta, call.core.random, call.core.now());
+  fill_system_fields(meta, call.core.random, context.now);
   if (run.generated) meta.name = generate_name(meta.generate_name, call.core.random);
-  TRY(match_namespace(meta, resource.info->namespaced ? call.ns() : std::string_view()));
-  TRY_ASSIGN(begun.rollback, strategy.begin_create(context, object));
-  strategy.prepare_create(context, object);
-  if (strategy.counts_generation()) object.mut_meta().generation = 1;
-  api::FieldErrors errors;
-  validate_meta(object.meta(), resource.info->namespaced, strategy, errors);
-  strategy.validate(context, object, errors);
-  if (!errors.empty()) return fail(api::invalid(resource.kind_name(), object.meta().name, errors));
-  std::vector<std::string> warnings;
-  strategy.warnings(context, object, warnings);
-  for (std::string& text : warnings) call.warn(std::move(text));
-  strategy.canonicalize(object);
+  TRY(prepare_new(call, call.ns(), context, object, begun));
   AdmissionRequest request = admission_request(call, Operation::kCreate, run.plan.dry_run, &object, nullptr);
   if (request.name.empty()) request.name = object.meta().name;
   return admit_validate(call, request);
@@ -118,28 +105,11 @@ void run_create(const CallPtr& call, CreatePlan plan) {
   attempt(run);
 }
 
-namespace {
-
-Result<api::Object> read_object(Call& call, const WriteOptions& options) {
-  const Resource& resource = *call.resource;
-  api::Object object = call.body_object;
-  if (!object) {
-    auto encoding = input_encoding(call.request->headers.get("Content-Type"));
-    if (!encoding) return reigen::fail(unsupported_body());
-    std::vector<std::string> findings;
-    TRY_ASSIGN(object, decode_body(call.request->body, *encoding, *resource.kind, options.field_validation, findings));
-    for (std::string& text : findings) call.warn(std::move(text));
-  }
-  return object;
-}
-
-}  // namespace
-
 void do_create(const CallPtr& call) {
   const Resource& resource = *call->resource;
   auto options = parse_write_options(call->request->query, WriteVerb::kCreate);
   if (!options) return call->fail(options.error());
-  auto object = read_object(*call, *options);
+  auto object = read_object(*call, *options, *resource.kind);
   if (!object) return call->fail(object.error());
   if (!resource.refusal.empty()) return call->fail(api::forbidden(resource.name(), object->meta().name, resource.refusal));
   if (!resource.warning.empty()) call->warn(std::string(resource.warning));

@@ -106,8 +106,7 @@ Result<api::Object> patched(Call& call, const PatchRun& run, const api::Object& 
   std::vector<std::string> findings = run.findings;
   findings.insert(findings.end(), notes.strict.begin(), notes.strict.end());
   if (!findings.empty() && run.options.field_validation == FieldValidation::kStrict) return patch_invalid(shown(), "strict decoding error: " + joined(findings));
-  if (run.options.field_validation == FieldValidation::kWarn)
-    for (std::string& text : findings) call.warn(std::move(text));
+  if (run.options.field_validation == FieldValidation::kWarn) call.warn(std::move(findings));
   api::apply_defaults(*object);
   return object;
 }

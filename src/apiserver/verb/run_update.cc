@@ -67,10 +67,6 @@ Status check_version(const UpdateRun& run, api::Object& object, const store::Ent
   return {};
 }
 
-void add_warnings(Call& call, std::vector<std::string> texts) {
-  for (std::string& text : texts) call.warn(std::move(text));
-}
-
 Status before_update(UpdateRun& run, StrategyContext& context, api::Object& object, const api::Object& old, Begun& begun) {
   const Strategy& strategy = run.strategy();
   const Resource& resource = run.resource();
@@ -93,7 +89,7 @@ Status before_update(UpdateRun& run, StrategyContext& context, api::Object& obje
   if (!errors.empty()) return reigen::fail(api::invalid(resource.kind_name(), object.meta().name, errors));
   std::vector<std::string> warnings;
   strategy.warnings_on_update(context, object, old, warnings);
-  add_warnings(*run.call, std::move(warnings));
+  run.call->warn(std::move(warnings));
   strategy.canonicalize(object);
   AdmissionRequest request = admission_request(*run.call, Operation::kUpdate, run.plan.dry_run, &object, &old);
   return admit_validate(*run.call, request);
@@ -163,23 +159,10 @@ Status may_create(UpdateRun& run) {
 }
 
 Status before_create(UpdateRun& run, StrategyContext& context, api::Object& object, Begun& begun) {
-  const Strategy& strategy = run.strategy();
-  const Resource& resource = run.resource();
   auto& meta = object.mut_meta();
   fill_system_fields(meta, run.call->core.random, context.now);
   meta.resource_version.clear();
-  TRY(match_namespace(meta, resource.info->namespaced ? std::string_view(run.plan.namespace_) : std::string_view()));
-  TRY_ASSIGN(begun.rollback, strategy.begin_create(context, object));
-  strategy.prepare_create(context, object);
-  if (strategy.counts_generation()) object.mut_meta().generation = 1;
-  api::FieldErrors errors;
-  validate_meta(object.meta(), resource.info->namespaced, strategy, errors);
-  strategy.validate(context, object, errors);
-  if (!errors.empty()) return reigen::fail(api::invalid(resource.kind_name(), object.meta().name, errors));
-  std::vector<std::string> warnings;
-  strategy.warnings(context, object, warnings);
-  add_warnings(*run.call, std::move(warnings));
-  strategy.canonicalize(object);
+  TRY(prepare_new(*run.call, run.plan.namespace_, context, object, begun));
   TRY(may_create(run));
   AdmissionRequest request = admission_request(*run.call, Operation::kCreate, run.plan.dry_run, &object, nullptr);
   return admit_validate(*run.call, request);

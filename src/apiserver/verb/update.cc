@@ -22,16 +22,9 @@ Status check_name(Call& call, const api::Object& object) {
   return {};
 }
 
-Result<api::Object> read_object(Call& call, const WriteOptions& options) {
+Result<api::Object> read_update(Call& call, const WriteOptions& options) {
   const Resource& resource = *call.resource;
-  api::Object object = call.body_object;
-  if (!object) {
-    auto encoding = input_encoding(call.request->headers.get("Content-Type"));
-    if (!encoding) return reigen::fail(unsupported_body());
-    std::vector<std::string> findings;
-    TRY_ASSIGN(object, decode_body(call.request->body, *encoding, view_kind(call), options.field_validation, findings));
-    for (std::string& text : findings) call.warn(std::move(text));
-  }
+  TRY_ASSIGN(api::Object object, read_object(call, options, view_kind(call)));
   TRY(match_namespace(object.mut_meta(), resource.info->namespaced ? call.ns() : std::string_view()));
   TRY(check_name(call, object));
   std::string duplicates;
@@ -57,7 +50,7 @@ Result<api::Object> make_object(const CallPtr& call, const api::Object& wanted, 
 void do_update(const CallPtr& call) {
   auto options = parse_write_options(call->request->query, WriteVerb::kUpdate);
   if (!options) return call->fail(options.error());
-  auto object = read_object(*call, *options);
+  auto object = read_update(*call, *options);
   if (!object) return call->fail(object.error());
   if (!call->resource->warning.empty() && !call->subresource) call->warn(std::string(call->resource->warning));
   UpdatePlan plan;

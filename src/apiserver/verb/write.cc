@@ -103,6 +103,34 @@ std::string manager_of(Call& call, const std::string& asked) {
   return manager;
 }
 
+Result<api::Object> read_object(Call& call, const WriteOptions& options, const api::KindInfo& kind) {
+  if (call.body_object) return call.body_object;
+  auto encoding = input_encoding(call.request->headers.get("Content-Type"));
+  if (!encoding) return fail(unsupported_body());
+  std::vector<std::string> findings;
+  TRY_ASSIGN(api::Object object, decode_body(call.request->body, *encoding, kind, options.field_validation, findings));
+  call.warn(std::move(findings));
+  return object;
+}
+
+Status prepare_new(Call& call, std::string_view namespace_, StrategyContext& context, api::Object& object, Begun& begun) {
+  const Resource& resource = *call.resource;
+  const Strategy& strategy = *resource.strategy;
+  TRY(match_namespace(object.mut_meta(), resource.info->namespaced ? namespace_ : std::string_view()));
+  TRY_ASSIGN(begun.rollback, strategy.begin_create(context, object));
+  strategy.prepare_create(context, object);
+  if (strategy.counts_generation()) object.mut_meta().generation = 1;
+  api::FieldErrors errors;
+  validate_meta(object.meta(), resource.info->namespaced, strategy, errors);
+  strategy.validate(context, object, errors);
+  if (!errors.empty()) return fail(api::invalid(resource.kind_name(), object.meta().name, errors));
+  std::vector<std::string> warnings;
+  strategy.warnings(context, object, warnings);
+  call.warn(std::move(warnings));
+  strategy.canonicalize(object);
+  return {};
+}
+
 void answer_write(const CallPtr& call, int code, const WriteResult& result) {
   bool whole = &view_kind(*call) == call->resource->kind;
   if (result.entry && whole) return call->answer->stored(*call, code, result.entry);

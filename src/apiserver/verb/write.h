@@ -61,6 +61,11 @@ Status admit_validate(Call& call, const AdmissionRequest& request);
 // The manager of managedFields: as asked, else the first part of User-Agent.
 std::string manager_of(Call& call, const std::string& asked);
 
+// The request's object, as a body or already decoded, in `kind`; findings of the field validation become warnings.
+Result<api::Object> read_object(Call& call, const WriteOptions& options, const api::KindInfo& kind);
+// What the strategy does to an object that is to be created, and its validation. The system fields are filled before.
+Status prepare_new(Call& call, std::string_view namespace_, StrategyContext& context, api::Object& object, Begun& begun);
+
 // Marks or removes an object as a deletion asks. `answer` gets the object or Status that the client is to see.
 struct DeleteResult {
   api::Object object;  // served version, or empty: a Status is to be answered
