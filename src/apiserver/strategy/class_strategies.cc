@@ -12,6 +12,7 @@
 #include "api/policyv1.h"
 #include "api/schedulingv1.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/validation/checks.h"
 #include "apiserver/validation/resources.h"
@@ -207,12 +208,6 @@ class PodDisruptionBudgetStrategy final : public Strategy {
       check_known(errors, spec.child("unhealthyPodEvictionPolicy"), *budget.unhealthy_pod_eviction_policy, {"AlwaysAllow", "IfHealthyBudget"});
   }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

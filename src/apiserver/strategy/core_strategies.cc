@@ -4,6 +4,7 @@
 #include "api/metav1.h"
 #include "api/object.h"
 #include "api/validation.h"
+#include "apiserver/strategy/instance.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -15,12 +16,6 @@ class ReturningStrategy final : public Strategy {
  public:
   bool returns_deleted_object() const override { return true; }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

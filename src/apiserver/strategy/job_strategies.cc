@@ -4,6 +4,7 @@
 #include "api/metav1.h"
 #include "api/object.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/workload_strategies.h"
 #include "apiserver/validation/job.h"
 #include "apiserver/validation/pod_warnings.h"
@@ -111,12 +112,6 @@ class CronJobStrategy final : public Strategy {
  private:
   static api::corev1::PodSpec& pods_of(CronJob& job) { return job.spec.job_template.spec.template_.spec; }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include "api/networkingv1.h"
 #include "api/object.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/validation/checks.h"
 
@@ -248,12 +249,6 @@ class IngressClassStrategy final : public Strategy {
   }
   bool counts_generation() const override { return true; }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

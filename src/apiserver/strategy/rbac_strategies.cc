@@ -8,6 +8,7 @@
 #include "apiserver/auth/escalation.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/validation/checks.h"
 
 namespace reigen::apiserver {
@@ -178,12 +179,6 @@ class BindingStrategy final : public RbacStrategy {
     return object.as<T>().role_ref == old.as<T>().role_ref && object.as<T>().subjects == old.as<T>().subjects;
   }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include "api/object.h"
 #include "api/validation.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/workload_strategies.h"
 #include "apiserver/validation/go_value.h"
 #include "apiserver/validation/pod_warnings.h"
@@ -255,12 +256,6 @@ class DeploymentStrategyRules final : public Strategy {
     check_collision_count(status.collision_count, old.collision_count, path, errors);
   }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include "api/validation.h"
 #include "api/label_selector.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/workload_strategies.h"
 #include "apiserver/validation/go_value.h"
 #include "apiserver/validation/pod_warnings.h"
@@ -265,12 +266,6 @@ class ControllerRevisionStrategy final : public Strategy {
     if (!(revision.data == old.as<ControllerRevision>().data)) reject(errors, FieldPath("data"), BadValue::raw(revision.data.raw), std::string(api::kFieldImmutable));
   }
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 }  // namespace
 

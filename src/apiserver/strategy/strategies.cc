@@ -7,6 +7,7 @@
 #include "api/kind_info.h"
 #include "api/object.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/strategy/workload_strategies.h"
 
@@ -43,12 +44,6 @@ struct Line {
   std::string_view group, kind;
   const Strategy& (*strategy)();
 };
-
-template <class T>
-const Strategy& instance() {
-  static const T strategy;
-  return strategy;
-}
 
 // A kind with a strategy of its own has its line here.
 constexpr Line kLines[] = {
