@@ -32,25 +32,28 @@ Code code_for(const ApiStatus& status) {
   }
 }
 
-Error make(int code, std::string reason, std::string message) {
+ApiStatus plain(int code, std::string reason, std::string message) {
   ApiStatus status;
   status.code = code;
   status.reason = std::move(reason);
   status.message = std::move(message);
-  return to_error(std::move(status));
+  return status;
 }
 
-Error make(int code, std::string reason, std::string message, GroupName resource, std::string_view name, int retry_after_seconds = 0) {
-  ApiStatus status;
-  status.code = code;
-  status.reason = std::move(reason);
-  status.message = std::move(message);
+ApiStatus detailed(int code, std::string reason, std::string message, GroupName resource, std::string_view name, int retry_after_seconds = 0) {
+  ApiStatus status = plain(code, std::move(reason), std::move(message));
   status.has_details = true;
   status.group = resource.group;
   status.kind = resource.name;
   status.name = name;
   status.retry_after_seconds = retry_after_seconds;
-  return to_error(std::move(status));
+  return status;
+}
+
+Error make(int code, std::string reason, std::string message) { return to_error(plain(code, std::move(reason), std::move(message))); }
+
+Error make(int code, std::string reason, std::string message, GroupName resource, std::string_view name, int retry_after_seconds = 0) {
+  return to_error(detailed(code, std::move(reason), std::move(message), resource, name, retry_after_seconds));
 }
 
 struct Generic {
@@ -103,25 +106,19 @@ const ApiStatus* find_status(const Error& error) {
 
 ApiStatus status_of(const Error& error) {
   if (const auto* status = find_status(error)) return *status;
-  auto plain = [&](int code, std::string reason) {
-    ApiStatus status;
-    status.code = code;
-    status.reason = std::move(reason);
-    status.message = error.message();
-    return status;
-  };
+  auto of = [&](int code, std::string reason) { return plain(code, std::move(reason), error.message()); };
   switch (error.code()) {
-    case Code::kInvalidArgument: return plain(400, "BadRequest");
-    case Code::kNotFound: return plain(404, "NotFound");
-    case Code::kAlreadyExists: return plain(409, "AlreadyExists");
-    case Code::kConflict: return plain(409, "Conflict");
-    case Code::kPermissionDenied: return plain(403, "Forbidden");
-    case Code::kUnauthenticated: return plain(401, "Unauthorized");
-    case Code::kResourceExhausted: return plain(429, "TooManyRequests");
-    case Code::kGone: return plain(410, "Expired");
-    case Code::kUnavailable: return plain(503, "ServiceUnavailable");
-    case Code::kDeadlineExceeded: return plain(504, "Timeout");
-    case Code::kUnimplemented: return plain(405, "MethodNotAllowed");
+    case Code::kInvalidArgument: return of(400, "BadRequest");
+    case Code::kNotFound: return of(404, "NotFound");
+    case Code::kAlreadyExists: return of(409, "AlreadyExists");
+    case Code::kConflict: return of(409, "Conflict");
+    case Code::kPermissionDenied: return of(403, "Forbidden");
+    case Code::kUnauthenticated: return of(401, "Unauthorized");
+    case Code::kResourceExhausted: return of(429, "TooManyRequests");
+    case Code::kGone: return of(410, "Expired");
+    case Code::kUnavailable: return of(503, "ServiceUnavailable");
+    case Code::kDeadlineExceeded: return of(504, "Timeout");
+    case Code::kUnimplemented: return of(405, "MethodNotAllowed");
     case Code::kCancelled:
     case Code::kDataLoss:
     case Code::kInternal: break;
@@ -275,15 +272,7 @@ ApiStatus generic_status(int http_code, std::string_view verb, GroupName resourc
   std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (!resource.empty() && !name.empty()) message += fmt::format(" ({} {} {})", lower, resource.to_string(), name);
   else if (!resource.empty()) message += fmt::format(" ({} {})", lower, resource.to_string());
-  ApiStatus status;
-  status.code = http_code;
-  status.reason = std::move(reason);
-  status.message = std::move(message);
-  status.has_details = true;
-  status.group = resource.group;
-  status.kind = resource.name;
-  status.name = name;
-  status.retry_after_seconds = retry_after_seconds;
+  ApiStatus status = detailed(http_code, std::move(reason), std::move(message), resource, name, retry_after_seconds);
   if (unexpected) status.causes.push_back({"UnexpectedServerResponse", std::string(server_message), ""});
   return status;
 }
