@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptors.h"
 #include "base/files.h"
 
 extern char** environ;
@@ -80,9 +81,7 @@ Result<Child> Child::start(const Command& command, Fd in, Fd out, Fd err) {
   TRY_ASSIGN(std::string path, find_program(command.argv[0]));
   Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   int std_fds[3] = {in ? in.get() : null.get(), out ? out.get() : null.get(), err ? err.get() : null.get()};
-  int pipe_fds[2];
-  if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return fail_errno("pipe");
-  Fd error_read(pipe_fds[0]), error_write(pipe_fds[1]);
+  TRY_ASSIGN(Pipe started, open_pipe());
   auto argv = pointers(command.argv);
   auto env = pointers(command.env);
   char** envp = command.env.empty() ? environ : env.data();
@@ -92,15 +91,15 @@ Result<Child> Child::start(const Command& command, Fd in, Fd out, Fd err) {
   if (pid < 0) return fail_errno("fork");
   if (pid == 0) {
     exec_child(path.c_str(), argv.data(), envp, directory, std_fds, command.fds.data(), command.fds.size(),
-               command.new_session, error_write.get());
+               command.new_session, started.write.get());
   }
   Child child;
   child.pid_ = pid;
   child.pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  error_write.reset();
+  started.write.reset();
   int error = 0;
   ssize_t count;
-  do count = ::read(error_read.get(), &error, sizeof error);
+  do count = ::read(started.read.get(), &error, sizeof error);
   while (count < 0 && errno == EINTR);
   if (count == static_cast<ssize_t>(sizeof error)) {
     (void)child.wait();
@@ -143,16 +142,8 @@ void Child::detach() { pid_ = -1; }
 namespace {
 
 struct Pipes {
-  Fd in_read, in_write, out_read, out_write, err_read, err_write;
+  Pipe in, out, err;
 };
-
-Status open_pipe(Fd& read_end, Fd& write_end) {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) return fail_errno("pipe");
-  read_end = Fd(fds[0]);
-  write_end = Fd(fds[1]);
-  return {};
-}
 
 // Appends what can be read; closes at the end of the stream.
 void drain(Fd& fd, std::string& to, size_t limit) {
@@ -174,15 +165,15 @@ void feed(Fd& fd, const std::string& input, size_t& sent) {
 // Moves bytes until both outputs have ended. False when the time is up.
 bool communicate(const Command& command, Pipes& pipes, CommandOutput& output, TimePoint deadline) {
   size_t sent = 0;
-  if (pipes.in_write) ::fcntl(pipes.in_write.get(), F_SETFL, O_NONBLOCK);
-  while (pipes.out_read || pipes.err_read) {
-    pollfd fds[3] = {{pipes.out_read.get(), POLLIN, 0}, {pipes.err_read.get(), POLLIN, 0}, {pipes.in_write.get(), POLLOUT, 0}};
+  if (pipes.in.write) ::fcntl(pipes.in.write.get(), F_SETFL, O_NONBLOCK);
+  while (pipes.out.read || pipes.err.read) {
+    pollfd fds[3] = {{pipes.out.read.get(), POLLIN, 0}, {pipes.err.read.get(), POLLIN, 0}, {pipes.in.write.get(), POLLOUT, 0}};
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - system_clock().now()).count();
     if (left <= 0) return false;
     if (::poll(fds, 3, static_cast<int>(std::min<long>(left, 1'000'000))) <= 0) continue;
-    if (fds[0].revents) drain(pipes.out_read, output.out, command.output_limit);
-    if (fds[1].revents) drain(pipes.err_read, output.err, command.output_limit);
-    if (fds[2].revents) feed(pipes.in_write, command.input, sent);
+    if (fds[0].revents) drain(pipes.out.read, output.out, command.output_limit);
+    if (fds[1].revents) drain(pipes.err.read, output.err, command.output_limit);
+    if (fds[2].revents) feed(pipes.in.write, command.input, sent);
   }
   return true;
 }
@@ -191,10 +182,12 @@ bool communicate(const Command& command, Pipes& pipes, CommandOutput& output, Ti
 
 Result<CommandOutput> run_command(const Command& command) {
   Pipes pipes;
-  if (!command.input.empty()) TRY(open_pipe(pipes.in_read, pipes.in_write));
-  TRY(open_pipe(pipes.out_read, pipes.out_write));
-  TRY(open_pipe(pipes.err_read, pipes.err_write));
-  TRY_ASSIGN(Child child, Child::start(command, std::move(pipes.in_read), std::move(pipes.out_write), std::move(pipes.err_write)));
+  if (!command.input.empty()) {
+    TRY_ASSIGN(pipes.in, open_pipe());
+  }
+  TRY_ASSIGN(pipes.out, open_pipe());
+  TRY_ASSIGN(pipes.err, open_pipe());
+  TRY_ASSIGN(Child child, Child::start(command, std::move(pipes.in.read), std::move(pipes.out.write), std::move(pipes.err.write)));
   CommandOutput output;
   if (!communicate(command, pipes, output, system_clock().now() + command.timeout)) {
     child.kill(SIGKILL);

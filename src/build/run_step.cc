@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/descriptors.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -68,10 +69,9 @@ class Outputs {
  public:
   Status open() {
     for (int i = 0; i < 2; ++i) {
-      int ends[2];
-      if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-      read_[i] = Fd(ends[0]);
-      write_[i] = Fd(ends[1]);
+      TRY_ASSIGN(Pipe ends, open_pipe());
+      read_[i] = std::move(ends.read);
+      write_[i] = std::move(ends.write);
     }
     return {};
   }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptors.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "linux/mount.h"
@@ -244,9 +245,7 @@ namespace {
 Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
   const std::string& id = container->status.id;
   std::string folder = bundle(id);
-  int pipe_fds[2];
-  if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return fail_errno("pipe");
-  Fd sync_read(pipe_fds[0]), sync_write(pipe_fds[1]);
+  TRY_ASSIGN(Pipe sync, open_pipe());
   Command command;
   if (options.conmon_cgroup) {
     std::string group = "/reigen-" + options.instance + "/conmon";
@@ -271,11 +270,11 @@ Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
     if (!container->stdin_once) command.argv.push_back("--leave-stdin-open");
   }
   command.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE=3"};
-  command.fds = {{sync_write.get(), 3}};
+  command.fds = {{sync.write.get(), 3}};
   command.timeout = kLaunchTimeout;
   TRY(run_checked(command));
-  sync_write.reset();
-  TRY_ASSIGN(std::string line, read_sync_line(sync_read.get(), executor.clock()));
+  sync.write.reset();
+  TRY_ASSIGN(std::string line, read_sync_line(sync.read.get(), executor.clock()));
   int pid = pid_in(line);
   if (pid <= 0) return fail(Code::kInvalidArgument, message_in(line));
   auto start_time = process_start_time(pid);

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptors.h"
 #include "base/files.h"
 #include "base/guarded.h"
 #include "base/log.h"
@@ -115,14 +116,6 @@ class ExecSession final : public Session {
   Poller::Handle watch_ = 0;
 };
 
-Status open_pipe(Fd& read_end, Fd& write_end) {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) return fail_errno("pipe");
-  read_end = Fd(fds[0]);
-  write_end = Fd(fds[1]);
-  return {};
-}
-
 Result<Fd> listen_console(const std::string& path) {
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno("socket");
@@ -142,26 +135,16 @@ Result<Fd> receive_terminal(int listener, int process) {
   if (!(fds[0].revents & POLLIN)) return fail(Code::kInternal, "crun ended before it made a terminal");
   Fd connection(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
   if (!connection) return fail_errno("accept");
-  char name[256];
-  iovec part{name, sizeof name};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
   pollfd data{connection.get(), POLLIN, 0};
-  if (::poll(&data, 1, 10'000) <= 0 || ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC) < 0) return fail(Code::kInternal, "crun sent no terminal");
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (!header || header->cmsg_type != SCM_RIGHTS) return fail(Code::kInternal, "crun sent no terminal");
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  if (::poll(&data, 1, 10'000) <= 0) return fail(Code::kInternal, "crun sent no terminal");
+  auto terminal = receive_descriptor(connection.get());
+  if (!terminal) return fail(std::move(terminal).error().context("crun sent no terminal"));
   termios settings{};
-  if (::tcgetattr(fd, &settings) == 0) {
+  if (::tcgetattr(terminal->get(), &settings) == 0) {
     settings.c_oflag |= ONLCR;
-    ::tcsetattr(fd, TCSANOW, &settings);
+    ::tcsetattr(terminal->get(), TCSANOW, &settings);
   }
-  return Fd(fd);
+  return terminal;
 }
 
 // Sets a variable, or adds it when it is not there yet.
@@ -216,23 +199,28 @@ Result<std::unique_ptr<Session>> CrunRuntime::exec(const std::string& id, const 
   auto arguments = exec_arguments(*container, spec, files);
   Command command;
   command.argv = state_->crun_argv(std::move(arguments));
-  Fd in_read, in_write, out_read, out_write, err_read, err_write, listener;
+  Pipe in, out, err;
+  Fd listener;
   if (spec.tty) {
     TRY_ASSIGN(listener, listen_console(files.console_socket));
-    TRY(open_pipe(err_read, err_write));
-  } else {
-    if (spec.in) TRY(open_pipe(in_read, in_write));
-    if (spec.out) TRY(open_pipe(out_read, out_write));
-    if (spec.err) TRY(open_pipe(err_read, err_write));
   }
-  TRY_ASSIGN(Child child, Child::start(command, std::move(in_read), std::move(out_write), std::move(err_write)));
+  if (spec.in && !spec.tty) {
+    TRY_ASSIGN(in, open_pipe());
+  }
+  if (spec.out && !spec.tty) {
+    TRY_ASSIGN(out, open_pipe());
+  }
+  if (spec.err || spec.tty) {
+    TRY_ASSIGN(err, open_pipe());
+  }
+  TRY_ASSIGN(Child child, Child::start(command, std::move(in.read), std::move(out.write), std::move(err.write)));
   int process = child.pidfd();
   auto session = std::make_unique<ExecSession>(state_->poller, std::move(child), files);
   if (spec.tty) {
     auto terminal = receive_terminal(listener.get(), process);
     if (!terminal) {
       char text[1024];
-      ssize_t count = ::read(err_read.get(), text, sizeof text);
+      ssize_t count = ::read(err.read.get(), text, sizeof text);
       return fail(Code::kInvalidArgument, count > 0 ? std::string(text, static_cast<size_t>(count)) : terminal.error().message());
     }
     session->terminal_ = Fd(::fcntl(terminal->get(), F_DUPFD_CLOEXEC, 0));
@@ -240,9 +228,9 @@ Result<std::unique_ptr<Session>> CrunRuntime::exec(const std::string& id, const 
     session->output_ = both;
     if (spec.in) session->input_ = both;
   } else {
-    if (spec.in) session->input_ = make_fd_stream(state_->poller, Fd(), std::move(in_write));
-    if (spec.out) session->output_ = make_fd_stream(state_->poller, std::move(out_read), Fd());
-    if (spec.err) session->errors_ = make_fd_stream(state_->poller, std::move(err_read), Fd());
+    if (spec.in) session->input_ = make_fd_stream(state_->poller, Fd(), std::move(in.write));
+    if (spec.out) session->output_ = make_fd_stream(state_->poller, std::move(out.read), Fd());
+    if (spec.err) session->errors_ = make_fd_stream(state_->poller, std::move(err.read), Fd());
   }
   TRY(session->watch_end());
   return std::unique_ptr<Session>(std::move(session));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/descriptors.h"
 #include "base/files.h"
 #include "base/process.h"
 
@@ -46,20 +47,7 @@ Result<Fd> socket_in(const std::string& wrapper, const std::string& netns_path, 
   command.fds = {{theirs.get(), 3}};
   command.timeout = std::chrono::seconds(5);
   TRY(run_checked(command));
-  char byte;
-  iovec part{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (::recvmsg(ours.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0) return fail_errno("receive a socket");
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (!header || header->cmsg_type != SCM_RIGHTS) return fail(Code::kInternal, "the wrapper sent no socket");
-  int fd = -1;
-  ::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return Fd(fd);
+  return receive_descriptor(ours.get());
 }
 
 Result<Fd> connect_loopback_in(const std::string& wrapper, const std::string& netns_path, uint16_t port) {
