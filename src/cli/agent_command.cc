@@ -1,23 +1,14 @@
-#include <fmt/core.h>
-#include <pthread.h>
-
-#include <csignal>
-
 #include "base/files.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/end_signals.h"
 #include "client/http_transport.h"
 #include "node/hollow_nodes.h"
 
 namespace reigen::cli {
 
 Status run_agent(const AgentOptions& options) {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGTERM);
-  ::sigaddset(&signals, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  EndSignals end;
   client::HttpTransportOptions http;
   http.config.server = options.server;
   http.config.token = options.token;
@@ -36,8 +27,7 @@ Status run_agent(const AgentOptions& options) {
   node::HollowNodes nodes(std::move(hollow), *transport, executor);
   nodes.start();
   LOG(kInfo, "agent", "{} hollow nodes join {}", options.hollow, options.server);
-  int signal = 0;
-  ::sigwait(&signals, &signal);
+  end.wait();
   nodes.stop();
   return {};
 }

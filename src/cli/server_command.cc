@@ -1,34 +1,18 @@
 #include <fmt/core.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <unistd.h>
-
-#include <csignal>
 
 #include "base/log.h"
 #include "base/poller.h"
 #include "cli/commands.h"
 #include "cli/control_plane.h"
+#include "cli/end_signals.h"
 #include "cli/local_node.h"
 
 namespace reigen::cli {
-namespace {
-
-// Blocks the signals that end the server in this thread and all it starts, so that wait_for_end() gets them.
-sigset_t block_end_signals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGTERM);
-  ::sigaddset(&signals, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
-
-}  // namespace
 
 Status run_server(const ServerOptions& options) {
-  auto signals = block_end_signals();
+  EndSignals end;
   // Threads share two arenas: an arena a thread would cost more memory than the contention they save.
   ::mallopt(M_ARENA_MAX, 2);
   if (!options.disable_agent && ::geteuid() != 0) {
@@ -45,8 +29,7 @@ Status run_server(const ServerOptions& options) {
   TRY(plane->start());
   if (node) TRY(node->start(*plane));
   LOG(kInfo, "server", "serving on port {}, kubeconfig {}", plane->port(), plane->kubeconfig_path());
-  int signal = 0;
-  ::sigwait(&signals, &signal);
+  end.wait();
   LOG(kInfo, "server", "stopping");
   if (node) node->stop();
   plane->stop();
