@@ -4,17 +4,27 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace reigen::build {
+namespace {
 
-BuildProgress::BuildProgress(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
+// https://no-color.org
+bool no_color() {
+  const char* value = std::getenv("NO_COLOR");
+  return value && *value;
+}
+
+}  // namespace
+
+BuildProgress::BuildProgress(bool quiet) : quiet_(quiet), bold_(::isatty(STDERR_FILENO) != 0 && !no_color()) {}
 
 void BuildProgress::show(const BuildEvent& event) {
   using Kind = BuildEvent::Kind;
   if (event.kind == Kind::kWarning) fmt::print(stderr, "warning: {}\n", event.text);
   if (quiet_) return;
-  const char* bold = terminal_ ? "\x1b[1m" : "";
-  const char* plain = terminal_ ? "\x1b[0m" : "";
+  const char* bold = bold_ ? "\x1b[1m" : "";
+  const char* plain = bold_ ? "\x1b[0m" : "";
   switch (event.kind) {
     case Kind::kStep:
       started_ = system_clock().now();

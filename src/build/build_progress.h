@@ -14,7 +14,7 @@ class BuildProgress {
   void show(const BuildEvent& event);
 
  private:
-  bool quiet_, terminal_;
+  bool quiet_, bold_;
   bool cached_ = false;
   TimePoint started_{};
 };

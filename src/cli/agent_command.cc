@@ -6,6 +6,21 @@
 #include "node/hollow_nodes.h"
 
 namespace reigen::cli {
+namespace {
+
+// A wrong URL or token is said at once and not by every node.
+Status may_join(client::Transport& transport, const std::string& server) {
+  client::Request request;
+  request.verb = client::Verb::kList;
+  request.version = "v1";
+  request.plural = "nodes";
+  request.limit = 1;
+  auto listed = transport.call(request);
+  if (!listed) return Fail(std::move(listed).error().context(server));
+  return {};
+}
+
+}  // namespace
 
 Status run_agent(const AgentOptions& options) {
   EndSignals end;
@@ -20,6 +35,7 @@ Status run_agent(const AgentOptions& options) {
     TRY_ASSIGN(http.config.ca_pem, read_file(options.certificate_authority, 1 << 20));
   }
   TRY_ASSIGN(auto transport, client::HttpTransport::create(std::move(http)));
+  TRY(may_join(*transport, options.server));
   ThreadExecutor executor(4, "hollow");
   node::HollowOptions hollow;
   hollow.count = static_cast<size_t>(options.hollow);

@@ -181,7 +181,12 @@ class Downloader {
       t->answer.status = 0;
       t->answer.error = ::curl_easy_strerror(code);
     }
-    if (!transient || t->attempts >= state_.settings.attempts) return fail(state_.error_of(t->answer, "layer " + t->file.digest));
+    bool last = t->attempts >= state_.settings.attempts;
+    if (last && code == CURLE_OK && (status == 200 || status == 206 || status == 416)) {
+      return fail(Code::kDataLoss, "registry " + state_.reference.registry + " has only " + std::to_string(t->have) + " of the " + std::to_string(t->file.size) +
+                                       " bytes of layer " + t->file.digest);
+    }
+    if (!transient || last) return fail(state_.error_of(t->answer, "layer " + t->file.digest));
     t->not_before = system_clock().now() + kFirstPause * (1u << std::min(t->attempts, 6u));
     waiting_.push_back(std::move(t));
     return {};
