@@ -132,7 +132,7 @@ TEST(EmbeddedStore, AFullDiskRefusesWritesAndLosesNothing) {
   SimulatedHarness harness;
   ASSERT_TRUE(put(harness.store(), "/a", "kept"));
   harness.disk().set_capacity(harness.disk().used() + 3000);
-  auto refused = put(harness.store(), "/b", std::string(100'000, 'x'));
+  auto refused = put(harness.store(), "/b", std::string(3'000'000, 'x'));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kResourceExhausted);
   EXPECT_TRUE(harness.store().health());

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kTrimEvents = 2048;     // a transaction
 constexpr size_t kExpireAtOnce = 1024;
 constexpr int kCheckpointPages = 1000;   // of the WAL: copy it aside
-constexpr int kWalLimitPages = 16384;    // of the WAL: stop and copy all of it, so that it begins anew
+constexpr int kWalLimitPages = 8192;     // of the WAL: stop and copy all of it, so that it begins anew
 constexpr int kGiveBackPages = 256;      // at once
 constexpr auto kTickAtLeast = std::chrono::seconds(1);
 }  // namespace

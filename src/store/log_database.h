@@ -61,7 +61,8 @@ class LogDatabase {
 
   // Pages in the WAL after the last commit of this connection.
   int wal_pages() const { return *wal_pages_; }
-  // Copies the WAL into the database. `whole` also waits for other connections and starts the WAL anew.
+  // Copies the WAL into the database. `whole` also waits for other connections and lets the next commit begin the WAL anew, over
+  // what stands in the file.
   Status checkpoint(bool whole);
 
   const std::string& path() const { return options_.path; }
@@ -76,6 +77,7 @@ class LogDatabase {
   Status execute(const char* sql);
   Status transaction(const std::function<Status()>& body);
   Status step(sqlite3_stmt* statement);
+  void reserve_wal(std::span<const LogRow> rows);
   Fail failure(std::string_view what, int code);
 
   Options options_;
@@ -86,6 +88,7 @@ class LogDatabase {
   sqlite3_stmt* begin_ = nullptr;
   sqlite3_stmt* commit_ = nullptr;
   std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);
+  int64_t wal_bytes_ = 0;  // size of the WAL's file, when known
 };
 
 }  // namespace reigen::store
