@@ -1,11 +1,13 @@
 // Every kind with every field set, JSON to protobuf and back, byte for byte, through both backings.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
 #include "api/equal.h"
 #include "api/json.h"
+#include "api/metav1.h"
 #include "api/protobuf.h"
 #include "api/scalars.h"
 #include "api/value.h"
@@ -93,6 +95,54 @@ TEST_P(EveryKind, ConvertsAsDocument) {
   auto from = from_value(to_value(object), *kind);
   ASSERT_TRUE(from.has_value()) << from.error().message();
   EXPECT_TRUE(equal(*from, object));
+}
+
+// What needs decoding: what is one thing or another in JSON, lists in a message of their own, lists whose items carry their own kind.
+const char* const kDecoded[] = {"CustomResourceDefinition", "StatefulSet", "SubjectAccessReview", "LocalSubjectAccessReview",
+                                "TokenReview", "SelfSubjectReview", "AdmissionReview", "CertificateSigningRequest"};
+
+TEST_P(EveryKind, ProtobufBecomesJsonWithoutTheObject) {
+  const Case& c = GetParam();
+  const KindInfo* kind = find_kind(c.group, c.version, c.kind);
+  ASSERT_NE(kind, nullptr);
+  std::string_view message = open_envelope(c.protobuf)->raw;
+  std::string json = "before";
+  bool done = append_json_of_protobuf(json, *kind->type, message, {.type_meta = kind->type->has_type_meta ? kind : nullptr});
+  EXPECT_EQ(done, std::ranges::find(kDecoded, c.kind) == std::end(kDecoded));
+  std::string whole = "before";
+  append_json(whole, *kind, decode_protobuf(c.protobuf, *kind)->data());
+  EXPECT_EQ(difference(json, done ? whole : "before"), "");
+  std::string empty, empty_wanted;
+  Object nothing = Object::make(*kind);
+  append_json(empty_wanted, *kind->type, nothing.data());
+  for (std::string_view bytes : {std::string_view(), open_envelope(*encode_protobuf(nothing))->raw}) {
+    empty.clear();
+    if (!append_json_of_protobuf(empty, *kind->type, bytes)) continue;
+    EXPECT_EQ(difference(empty, empty_wanted), "");
+  }
+}
+
+TEST_P(EveryKind, CutProtobufIsNoJsonUnlessItCanBeDecoded) {
+  const Case& c = GetParam();
+  const KindInfo* kind = find_kind(c.group, c.version, c.kind);
+  std::string_view message = open_envelope(c.protobuf)->raw;
+  for (size_t length = 0; length < message.size(); length += 1 + message.size() / 300) {
+    std::string json, wanted;
+    if (!append_json_of_protobuf(json, *kind->type, message.substr(0, length))) continue;
+    Object object = Object::make(*kind);
+    ASSERT_TRUE(decode_protobuf_message(message.substr(0, length), *kind->type, object.mut_data()));
+    append_json(wanted, *kind->type, object.data());
+    ASSERT_EQ(difference(json, wanted), "") << length;
+  }
+}
+
+TEST(ProtobufToJson, ShowsTheRevisionOfTheStore) {
+  const KindInfo* kind = find_kind("", "v1", "ConfigMap");
+  Object object = decode_json(R"({"metadata":{"name":"a","labels":{"b":"<c>"}},"data":{"k":"v"}})", *kind).value();
+  std::string json, protobuf = *encode_protobuf(object);
+  ASSERT_TRUE(append_json_of_protobuf(json, *kind->type, open_envelope(protobuf)->raw, {.type_meta = kind, .resource_version = "17"}));
+  object.mut_meta().resource_version = "17";
+  EXPECT_EQ(json, encode_json(object));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryKind, testing::ValuesIn(load()), [](const auto& info) {

@@ -19,6 +19,8 @@ class Value;
 // Compact, with kind and apiVersion of the object's kind first.
 std::string encode_json(const Object& object);
 void append_json(std::string& out, const Object& object);
+// JSON from elsewhere, already compact: only what Go's encoder escapes in embedded JSON changes. Nothing is null.
+void append_embedded_json(std::string& out, std::string_view raw);
 // A struct of the type; no kind and apiVersion.
 void append_json(std::string& out, const TypeDesc& type, const void* data);
 struct EncodeOptions {

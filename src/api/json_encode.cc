@@ -1,3 +1,4 @@
+#include <array>
 #include <charconv>
 
 #include "api/cursor.h"
@@ -10,32 +11,6 @@ void append_integer(std::string& out, int64_t value) {
   char buffer[24];
   auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
   out.append(buffer, end);
-}
-
-// JSON from elsewhere, already compact: only what Go's encoder escapes in embedded JSON changes.
-void append_raw(std::string& out, std::string_view raw) {
-  if (raw.empty()) {
-    out += "null";
-    return;
-  }
-  size_t clean = 0;
-  for (size_t i = 0; i < raw.size(); i++) {
-    char c = raw[i];
-    const char* escaped = nullptr;
-    size_t width = 1;
-    if (c == '<') escaped = "\\u003c";
-    else if (c == '>') escaped = "\\u003e";
-    else if (c == '&') escaped = "\\u0026";
-    else if (c == '\xe2' && i + 2 < raw.size() && raw[i + 1] == '\x80' && (raw[i + 2] & ~1) == '\xa8') {
-      escaped = raw[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
-      width = 3;
-    }
-    if (!escaped) continue;
-    out.append(raw, clean, i - clean).append(escaped);
-    clean = i + width;
-    i = clean - 1;
-  }
-  out.append(raw, clean);
 }
 
 void append_type_meta(std::string& out, const KindInfo& kind) {
@@ -133,7 +108,7 @@ class Encoder {
         const IntOrString& v = B::int_or_string(r, held);
         return v.is_string ? append_json_string(out_, v.text) : append_integer(out_, v.number);
       }
-      case Kind::kRaw: return append_raw(out_, B::raw(r, scratch));
+      case Kind::kRaw: return append_embedded_json(out_, B::raw(r, scratch));
       case Kind::kStruct: return object(*type.type, r, nullptr);
       case Kind::kPointer:
         if (Ref pointee = B::pointee(type, r)) return value(*type.element, pointee);
@@ -216,6 +191,35 @@ class Encoder {
 };
 
 }  // namespace
+
+void append_embedded_json(std::string& out, std::string_view raw) {
+  if (raw.empty()) {
+    out += "null";
+    return;
+  }
+  static constexpr auto kSpecial = [] {
+    std::array<bool, 256> special{};
+    for (unsigned char c : {'<', '>', '&', '\xe2'}) special[c] = true;
+    return special;
+  }();
+  size_t clean = 0;
+  for (size_t i = 0; i < raw.size(); i++) {
+    char c = raw[i];
+    if (!kSpecial[static_cast<unsigned char>(c)]) continue;
+    const char* escaped = c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : c == '&' ? "\\u0026" : nullptr;
+    size_t width = 1;
+    if (!escaped) {
+      bool separator = i + 2 < raw.size() && raw[i + 1] == '\x80' && (raw[i + 2] & ~1) == '\xa8';
+      if (!separator) continue;
+      escaped = raw[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
+      width = 3;
+    }
+    out.append(raw, clean, i - clean).append(escaped);
+    clean = i + width;
+    i = clean - 1;
+  }
+  out.append(raw, clean);
+}
 
 void append_json(std::string& out, const TypeDesc& type, const void* data) { Encoder<StructBacking>(out, {}).object(type, data, nullptr); }
 

@@ -36,6 +36,15 @@ Status decode_protobuf_message(std::string_view bytes, const TypeDesc& type, voi
 void append_protobuf(std::string& out, const KindInfo& kind, const Value& document);
 Result<Value> decode_protobuf_document(std::string_view message, const TypeDesc& type, const ProtobufLimits& limits = {});
 
+// Appends the JSON of a message, byte for byte what decoding it and append_json give, without making the struct. False, with `out` as
+// it was: the bytes or the type are not of the common kind (fields in parts, types that are one thing or another, broken bytes), and
+// must be decoded.
+struct TranscodeOptions {
+  const KindInfo* type_meta = nullptr;       // kind and apiVersion to begin with
+  std::string_view resource_version = {};  // instead of the metadata's own
+};
+bool append_json_of_protobuf(std::string& out, const TypeDesc& type, std::string_view message, const TranscodeOptions& options = {});
+
 struct Envelope {
   std::string_view api_version, kind, raw, content_encoding, content_type;  // within the bytes given
 };

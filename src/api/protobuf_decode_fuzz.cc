@@ -1,4 +1,4 @@
-// Protobuf of a kind: whatever decodes encodes, and then decodes to the same bytes.
+// Protobuf of a kind: whatever decodes encodes, and then decodes to the same bytes; JSON made from it directly is that of the object.
 #include <cstdint>
 #include <cstdlib>
 
@@ -15,13 +15,19 @@ void check(std::string_view bytes) {
   T first, second;
   ProtobufLimits limits{.max_depth = 200, .max_bytes = 1 << 20, .max_elements = 1 << 16};
   (void)decode_protobuf_document(bytes, type_of<T>(), limits);
-  if (!decode_protobuf_message(bytes, type_of<T>(), &first, limits)) return;
+  std::string direct;
+  bool transcoded = bytes.size() <= limits.max_bytes && append_json_of_protobuf(direct, type_of<T>(), bytes);
+  if (!decode_protobuf_message(bytes, type_of<T>(), &first, limits)) {
+    if (transcoded && !decode_protobuf_message(bytes, type_of<T>(), &second)) std::abort();
+    return;
+  }
   std::string once, twice, json;
   append_protobuf_message(once, type_of<T>(), &first);
   if (!decode_protobuf_message(once, type_of<T>(), &second)) std::abort();
   append_protobuf_message(twice, type_of<T>(), &second);
   if (once != twice) std::abort();
   append_json(json, type_of<T>(), &first);
+  if (transcoded && direct != json) std::abort();
 }
 
 }  // namespace

@@ -22,14 +22,16 @@ class ReverseBuffer {
     if (!text.empty()) std::memcpy(data_.get() + at_, text.data(), text.size());
   }
   void varint(uint64_t value) {
-    char encoded[10];
-    size_t length = 0;
-    while (value >= 0x80) {
-      encoded[length++] = static_cast<char>(value | 0x80);
-      value >>= 7;
+    reserve(10);
+    if (value < 0x80) {
+      data_[--at_] = static_cast<char>(value);
+      return;
     }
-    encoded[length++] = static_cast<char>(value);
-    bytes({encoded, length});
+    size_t length = 1;
+    for (uint64_t rest = value; rest >= 0x80; rest >>= 7) ++length;
+    char* to = data_.get() + (at_ -= length);
+    for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+    *to = static_cast<char>(value);
   }
   void fixed64(uint64_t value) {
     char encoded[8];
@@ -56,12 +58,14 @@ class ReverseBuffer {
 
  private:
   void reserve(size_t more) {
-    if (at_ >= more) return;
+    if (at_ < more) grow(more);
+  }
+  void grow(size_t more) {
     size_t used = size();
     size_t capacity = std::max<size_t>(capacity_ * 2, used + more + 1024);
-    std::unique_ptr<char[]> grown(new char[capacity]);
-    if (used) std::memcpy(grown.get() + capacity - used, data_.get() + at_, used);
-    data_ = std::move(grown);
+    std::unique_ptr<char[]> wider(new char[capacity]);
+    if (used) std::memcpy(wider.get() + capacity - used, data_.get() + at_, used);
+    data_ = std::move(wider);
     at_ = capacity - used;
     capacity_ = capacity;
   }

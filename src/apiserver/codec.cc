@@ -89,14 +89,18 @@ std::string strict_text(const Parsed& parsed) {
 }
 
 Result<Parsed> parse_json_body(std::string_view text, std::string_view body, const api::KindInfo& expected, bool yaml) {
-  auto meta = api::peek_type_meta(text);
-  if (!meta) {
-    std::string why = "couldn't get version/kind; json parse error: " + meta.error().message();
-    return yaml ? unrecognized(expected, body, meta.error().message()) : unrecognized(expected, body, why);
-  }
-  TRY(check_kind(meta->api_version, meta->kind, expected));
   api::DecodeNotes notes;
   auto object = api::decode_json(text, expected, &notes);
+  bool as_expected = object && notes.kind == expected.kind && notes.api_version == expected.api_version;
+  if (!as_expected) {
+    // What is wrong with the kind is said before what is wrong with the object.
+    auto meta = api::peek_type_meta(text);
+    if (!meta) {
+      std::string why = "couldn't get version/kind; json parse error: " + meta.error().message();
+      return yaml ? unrecognized(expected, body, meta.error().message()) : unrecognized(expected, body, why);
+    }
+    TRY(check_kind(meta->api_version, meta->kind, expected));
+  }
   if (!object) return not_handled(version_part(expected.api_version), expected.kind, expected, object.error().message());
   return Parsed{std::move(*object), std::move(notes.strict), 0};
 }
@@ -175,6 +179,17 @@ Result<api::Object> decode_stored(std::string_view bytes, const api::KindInfo& s
   TRY_ASSIGN(api::Object wanted, convert(std::move(*object), stored));
   wanted.mut_meta().resource_version = std::to_string(revision);
   return wanted;
+}
+
+Status append_stored_json(std::string& out, std::string_view bytes, const api::KindInfo& stored, int64_t revision) {
+  auto envelope = api::open_envelope(bytes);
+  if (envelope && stored.type && envelope->kind == stored.kind && envelope->api_version == stored.api_version) {
+    std::string version = std::to_string(revision);
+    if (api::append_json_of_protobuf(out, *stored.type, envelope->raw, {.type_meta = &stored, .resource_version = version})) return {};
+  }
+  TRY_ASSIGN(api::Object object, decode_stored(bytes, stored, revision));
+  api::append_json(out, object);
+  return {};
 }
 
 std::string encode_json(const api::Object& object) { return api::encode_json(object); }

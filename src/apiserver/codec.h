@@ -29,6 +29,8 @@ Error not_acceptable(std::string_view accept);
 std::string encode_stored(const api::Object& object);
 // kDataLoss when the bytes are no object of a known kind. The result is of `stored`, with resourceVersion set.
 Result<api::Object> decode_stored(std::string_view bytes, const api::KindInfo& stored, int64_t revision);
+// The same object's JSON, appended; without decoding where that can be done.
+Status append_stored_json(std::string& out, std::string_view bytes, const api::KindInfo& stored, int64_t revision);
 
 // With kind and apiVersion; JSON without a final newline.
 std::string encode_json(const api::Object& object);

@@ -109,6 +109,11 @@ void HttpAnswer::object(Call& call, int code, api::Object object) {
 }
 
 void HttpAnswer::stored(Call& call, int code, const store::EntryPtr& entry) {
+  // After a write this is the store's publishing thread, and encoding here would hold up the next commit.
+  responder_->run([call = call.shared_from_this(), this, code, entry] { answer_stored(*call, code, entry); });
+}
+
+void HttpAnswer::answer_stored(Call& call, int code, const store::EntryPtr& entry) {
   if (type_.shape == Shape::kPlain && type_.encoding == Encoding::kJson && !type_.pretty) {
     auto json = call.core.cache.json(entry, *call.resource);
     if (!json) return fail(call, json.error());

@@ -52,6 +52,7 @@ class HttpAnswer final : public Answer {
   void set_type(OutputType type) { type_ = type; }
 
  private:
+  void answer_stored(Call& call, int code, const store::EntryPtr& entry);
   void send_json(Call& call, int code, std::string json);
   void send(Call& call, int code, std::string_view media_type, http::Body body);
   Status page_shape(Call& call, bool list) const;

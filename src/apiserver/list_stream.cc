@@ -30,13 +30,11 @@ class ItemWriter {
 
   Status append(std::string& out, size_t limit) {
     while (next_ < page_.entries.size() && out.size() < limit) {
-      auto json = core_.cache.json(page_.entries[next_], resource_, ObjectCache::Keep::kNo);
-      if (!json) return reigen::fail(std::move(json).error());
       if (next_ > 0) out += ',';
-      std::string_view item = **json;
-      item.remove_suffix(1);
-      if (item.starts_with(prefix_)) (out += '{') += item.substr(prefix_.size());
-      else out += item;
+      size_t start = out.size();
+      TRY(core_.cache.append_json(out, page_.entries[next_], resource_));
+      // Items of a list do not name their kind.
+      if (std::string_view(out).substr(start).starts_with(prefix_)) out.replace(start, prefix_.size(), "{");
       page_.entries[next_++].reset();
     }
     return {};

@@ -1,5 +1,6 @@
 #include "apiserver/object_cache.h"
 
+#include "api/json.h"
 #include "apiserver/codec.h"
 #include "apiserver/registry.h"
 
@@ -66,19 +67,40 @@ Result<api::Object> ObjectCache::served(const store::EntryPtr& entry, const Reso
   return resource.kind == resource.stored ? Result<api::Object>(std::move(object)) : convert(std::move(object), *resource.kind);
 }
 
-Result<store::Bytes> ObjectCache::json(const store::EntryPtr& entry, const Resource& resource, Keep keep) {
-  Shard& shard = this->shard(entry->mod_revision);
-  {
-    std::lock_guard lock(shard.mutex);
-    auto found = shard.by_revision.find(entry->mod_revision);
-    if (found != shard.by_revision.end() && found->second->kind == resource.kind) {
-      shard.used.splice(shard.used.begin(), shard.used, found->second);
-      return found->second->json;
-    }
+Status ObjectCache::append_new_json(std::string& out, const store::EntryPtr& entry, const Resource& resource) {
+  if (resource.kind == resource.stored) {
+    auto status = append_stored_json(out, *entry->value, *resource.stored, entry->mod_revision);
+    if (!status) return fail(std::move(status).error().context(entry->key));
+    return {};
   }
   TRY_ASSIGN(api::Object object, served(entry, resource, Keep::kNo));
-  std::string text = encode_json(object);
+  api::append_json(out, object);
+  return {};
+}
+
+Status ObjectCache::append_json(std::string& out, const store::EntryPtr& entry, const Resource& resource) {
+  if (store::Bytes kept = find_json(entry, resource)) {
+    out.append(*kept, 0, kept->size() - 1);
+    return {};
+  }
+  return append_new_json(out, entry, resource);
+}
+
+store::Bytes ObjectCache::find_json(const store::EntryPtr& entry, const Resource& resource) {
+  Shard& shard = this->shard(entry->mod_revision);
+  std::lock_guard lock(shard.mutex);
+  auto found = shard.by_revision.find(entry->mod_revision);
+  if (found == shard.by_revision.end() || found->second->kind != resource.kind) return nullptr;
+  shard.used.splice(shard.used.begin(), shard.used, found->second);
+  return found->second->json;
+}
+
+Result<store::Bytes> ObjectCache::json(const store::EntryPtr& entry, const Resource& resource, Keep keep) {
+  if (store::Bytes kept = find_json(entry, resource)) return kept;
+  std::string text;
+  TRY(append_new_json(text, entry, resource));
   text += '\n';
+  text.shrink_to_fit();
   store::Bytes json = store::make_bytes(std::move(text));
   if (keep == Keep::kYes) put(entry->mod_revision, resource.kind, nullptr, &json, json->size());
   return json;

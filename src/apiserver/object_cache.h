@@ -33,9 +33,13 @@ class ObjectCache {
   // Compact JSON with kind and apiVersion and a final newline.
   Result<store::Bytes> json(const store::EntryPtr& entry, const Resource& resource, Keep keep = Keep::kYes);
 
+  // The same without the newline, appended; what is not in the cache is not added to it (long lists).
+  Status append_json(std::string& out, const store::EntryPtr& entry, const Resource& resource);
+
   size_t bytes() const;
 
  private:
+  Status append_new_json(std::string& out, const store::EntryPtr& entry, const Resource& resource);
   struct Slot {
     int64_t revision = 0;
     const api::KindInfo* kind = nullptr;  // of `json`
@@ -51,6 +55,7 @@ class ObjectCache {
   };
   static constexpr size_t kShards = 16;
   Shard& shard(int64_t revision) { return shards_[static_cast<size_t>(revision) % kShards]; }
+  store::Bytes find_json(const store::EntryPtr& entry, const Resource& resource);
   void put(int64_t revision, const api::KindInfo* kind, const api::Object* object, const store::Bytes* json, size_t bytes);
 
   size_t max_shard_bytes_;

@@ -47,6 +47,11 @@ void Exchange::abort() {
 
 void Exchange::on_close(Fn fn) { submit({.kind = Kind::kOnClose, .fn = std::move(fn)}); }
 
+void Exchange::run(Fn fn) {
+  if (loop_->in_loop()) return fn();
+  submit({.kind = Kind::kRun, .fn = std::move(fn)});
+}
+
 void Exchange::upgrade_raw(int status, Headers headers, Upgraded upgraded) {
   ended_.store(true, std::memory_order_relaxed);
   submit({.kind = Kind::kUpgrade, .status = status, .headers = std::move(headers), .upgraded = std::move(upgraded)});
@@ -113,6 +118,7 @@ void Exchange::apply(Op& op) {
     case Kind::kFinish: return protocol->finish(*this);
     case Kind::kAbort: return protocol->abort(id_);
     case Kind::kOnClose: on_close_ = std::move(op.fn); return;
+    case Kind::kRun: return op.fn();
     case Kind::kUpgrade: return protocol->upgrade(*this, op.status, op.headers, std::move(op.upgraded));
   }
 }

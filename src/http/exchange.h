@@ -27,6 +27,7 @@ class Exchange final : public Responder, public IoLoop::Runnable, public std::en
   void abort() override;
   size_t buffered() const override { return mailbox_bytes_.load(std::memory_order_relaxed) + queued_.load(std::memory_order_relaxed); }
   void on_close(Fn fn) override;
+  void run(Fn fn) override;
   void upgrade_raw(int status, Headers headers, Upgraded upgraded) override;
 
   void run_on_loop() override;
@@ -38,7 +39,7 @@ class Exchange final : public Responder, public IoLoop::Runnable, public std::en
   void set_queued(size_t bytes) { queued_.store(bytes, std::memory_order_relaxed); }
 
  private:
-  enum class Kind : unsigned char { kSend, kStart, kWrite, kFinish, kAbort, kOnClose, kUpgrade };
+  enum class Kind : unsigned char { kSend, kStart, kWrite, kFinish, kAbort, kOnClose, kRun, kUpgrade };
   struct Op {
     Kind kind;
     int status = 0;

@@ -45,6 +45,10 @@ class Responder {
   // callback; it is dropped when the answer completes.
   virtual void on_close(Fn fn) = 0;
 
+  // Runs fn on the connection's I/O thread, at once when called there; never when the client has gone. For work that another thread
+  // has no time for, such as encoding the answer.
+  virtual void run(Fn fn) = 0;
+
   // Answers with status (101, or 200 for some Docker clients) and hands the connection over as a stream. HTTP/1.1 only: on
   // HTTP/2 the answer is 400 and `upgraded` gets null.
   virtual void upgrade_raw(int status, Headers headers, Upgraded upgraded) = 0;

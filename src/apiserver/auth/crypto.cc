@@ -42,8 +42,13 @@ Result<std::string> public_coordinate(EVP_PKEY* key, const char* name) {
 }  // namespace
 
 std::string sha256(std::string_view data) {
+  // Every request with a token comes here, and looking the algorithm up costs ten times the digest.
+  static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   std::string out(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(), reinterpret_cast<unsigned char*>(out.data()));
+  bool done = EVP_DigestInit_ex2(context.get(), algorithm.get(), nullptr) == 1 && EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
+              EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1;
+  CHECK(done);
   return out;
 }
 

@@ -73,7 +73,8 @@ void dry_finish(const CreateRunPtr& run, api::Object object) {
 void attempt(const CreateRunPtr& run) {
   Call& call = *run->call;
   const Resource& resource = *call.resource;
-  api::Object object = run->plan.object;
+  // Kept only where another name may have to be tried.
+  api::Object object = run->generated ? run->plan.object : std::move(run->plan.object);
   StrategyContext context = strategy_context(call, Part::kMain, run->plan.dry_run);
   Begun begun;
   if (auto status = prepare_and_validate(*run, object, context, begun); !status) return run->plan.done(reigen::fail(std::move(status).error()));
