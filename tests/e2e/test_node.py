@@ -1,5 +1,5 @@
 """What a node does with pods: restarts, limits, probes, volumes, environment, init containers, host ports."""
-import json, os, ssl, urllib.request
+import json, os, socket, ssl, struct, threading, urllib.request
 
 from cluster import Failed, free_port, run, until
 import manifests
@@ -109,6 +109,82 @@ def test_http_tcp_and_startup_probes(cluster):
     message = [e["message"] for e in cluster.json("events", "--field-selector", "involvedObject.name=ill,reason=Unhealthy")["items"]]
     assert any("Startup probe failed: HTTP probe failed with statuscode: 404" in m for m in message), message
     remove(cluster, "probed", "ill")
+
+
+class HealthServer:
+    """grpc.health.v1 in a few frames of HTTP/2, on the host; healthy is what it answers."""
+
+    def __init__(self):
+        self.healthy, self.asked = True, []
+        self.listener = socket.create_server(("0.0.0.0", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                self.answer(connection.makefile("rwb"))
+
+    def answer(self, stream):
+        def frame(kind, flags, number, payload=b""):
+            stream.write(struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", number) + payload)
+        def text(value):
+            return bytes([len(value)]) + value.encode()
+        stream.read(24)  # the preface
+        frame(4, 0, 0)
+        while head := stream.read(9):
+            payload = stream.read(int.from_bytes(head[:3], "big"))
+            if head[3] == 0 and head[4] & 1:  # the end of the question
+                self.asked.append(payload[5:])
+                frame(1, 4, 1, b"\x88\0" + text("content-type") + text("application/grpc"))
+                frame(0, 0, 1, b"\0\0\0\0\x02\x08" + (b"\x01" if self.healthy else b"\x02"))
+                frame(1, 5, 1, b"\0" + text("grpc-status") + text("0"))
+                stream.flush()
+                return
+
+
+def test_a_grpc_probe(cluster):
+    server = HealthServer()
+    probe = {"grpc": {"port": server.port, "service": "deep"}, "periodSeconds": 1, "failureThreshold": 1}
+    create(cluster, "grpc", hostNetwork=True, main={"readinessProbe": probe})
+    ready(cluster, "grpc")
+    assert server.asked and set(server.asked) == {b"\x0a\x04deep"}, server.asked
+    server.healthy = False
+    until("it is not ready", lambda: not status(cluster, "grpc")["ready"], 20)
+    messages = [e["message"] for e in cluster.json("events", "--field-selector", "involvedObject.name=grpc,reason=Unhealthy")["items"]]
+    assert any("Readiness probe failed: service unhealthy" in m for m in messages), messages
+    server.healthy = True
+    ready(cluster, "grpc")
+    server.listener.close()
+    remove(cluster, "grpc")
+
+
+def test_long_logs_are_rotated_and_read_as_one(cluster):
+    create(cluster, "chatty", "i=0; while [ $i -lt 14 ]; do i=$((i+1)); echo part $i; head -c 750000 /dev/zero | tr '\\0' x | fold -w 1000; echo; done; echo the end; exec sleep 1000")
+    ready(cluster, "chatty")
+    until("all is written", lambda: "the end" in cluster.kubectl("logs", "chatty", "--tail=1"), 60)
+    def files():
+        folder = next(f for f, _, names in os.walk(f"{cluster.dir}/node") if "chatty" in f and any(".log" in n for n in names))
+        return {n: os.path.getsize(f"{folder}/{n}") for n in os.listdir(folder) if ".log" in n}
+    until("the log was rotated", lambda: len(files()) >= 2, 100)
+    execute(cluster, "chatty", "echo afterwards > /proc/1/fd/1")
+    until("what comes later is logged", lambda: "afterwards" in cluster.kubectl("logs", "chatty", "--tail=2"), 20)
+    remove(cluster, "chatty")
+
+
+def test_statistics(cluster):
+    create(cluster, "counted", "head -c 20000000 /dev/zero | md5sum; exec sleep 1000")
+    ready(cluster, "counted")
+    def summary():
+        pods = json.loads(cluster.kubectl("get", "--raw", "/api/v1/nodes/node-a/proxy/stats/summary"))["pods"]
+        return next(p for p in pods if p["podRef"]["name"] == "counted")
+    pod = until("it used the CPU", lambda: summary() if summary()["containers"][0]["cpu"]["usageCoreNanoSeconds"] > 10_000_000 else None, 20)
+    assert pod["podRef"]["namespace"] == "default" and pod["containers"][0]["name"] == "main" and pod["memory"]["workingSetBytes"] > 0, pod
+    remove(cluster, "counted")
 
 
 def test_config_maps_and_secrets_as_volumes_follow_changes(cluster):

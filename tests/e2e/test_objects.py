@@ -53,6 +53,26 @@ def test_explain(control_plane):
     assert control_plane.kubectl("explain", "pods", "--recursive").count("\n") > 400
 
 
+def test_explain_knows_every_kind(control_plane):
+    names = control_plane.kubectl("api-resources", "-o", "name").split()
+    assert len(names) > 55, names
+    for name in {name.split(".")[0] for name in names}:
+        for old in (False, True):
+            out = control_plane.kubectl("explain", name, old=old)
+            assert "KIND:" in out and "<empty>" not in out, (name, out)
+
+
+def test_validation_is_strict_warns_or_ignores(control_plane):
+    odd = manifests.config_map("odd-fields", a="1").replace('"data"', '"extra": {}, "data"')
+    url = "/api/v1/namespaces/default/configmaps?fieldValidation="
+    for level, expected in (("Strict", 1), ("Warn", 0), ("Ignore", 0)):
+        code, out, err = control_plane.kubectl("create", "--raw", url + level + "&dryRun=All", "-f", "-", input=odd, check=False)
+        assert code == expected and ('unknown field "extra"' in out + err) == (level != "Ignore"), (level, code, out, err)
+    twice = odd.replace('"extra": {}', '"kind": "ConfigMap"')
+    code, _, err = control_plane.kubectl("create", "--raw", url + "Strict", "-f", "-", input=twice, check=False)
+    assert code == 1 and "duplicate field" in err and "kind" in err, err
+
+
 def test_wait(control_plane):
     control_plane.kubectl("create", "configmap", "awaited", "--from-literal=a=1")
     control_plane.kubectl("wait", "configmap/awaited", "--for=jsonpath={.data.a}=1", "--timeout=10s")
@@ -133,6 +153,57 @@ def test_the_creations(control_plane):
     control_plane.kubectl("delete", "namespace", "made", timeout=60)
     code, _, err = control_plane.kubectl("get", "secret", "password", "-n", "made", check=False)
     assert code == 1 and "NotFound" in err, err
+
+
+def test_a_node_may_touch_what_is_its_own_only(control_plane):
+    for name in ("node-1", "node-2"):
+        control_plane.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}))
+    for name in ("bound", "foreign"):
+        control_plane.kubectl("create", "secret", "generic", name, "--from-literal=a=1")
+    pod = json.loads(manifests.pod("on-node-1", volumes=[{"name": "s", "secret": {"secretName": "bound"}}]))
+    pod["spec"]["nodeName"] = "node-1"
+    control_plane.kubectl("create", "-f", "-", input=json.dumps(pod))
+    me = ("--as=system:node:node-1", "--as-group=system:nodes", "--as-group=system:authenticated")
+    assert control_plane.kubectl("get", "secret", "bound", "-o", "name", *me) == "secret/bound\n"
+    for words in (("get", "secret", "foreign"), ("get", "secrets"), ("delete", "deployment", "x"), ("create", "namespace", "x")):
+        code, _, err = control_plane.kubectl(*words, *me, check=False)
+        assert code == 1 and "Forbidden" in err, (words, err)
+    control_plane.kubectl("annotate", "node", "node-1", "a=b", *me)
+    code, _, err = control_plane.kubectl("get", "node", "node-2", *me, check=False)
+    assert code == 1 and "only its own Node object" in err, err
+    code, _, err = control_plane.kubectl("replace", "--raw", "/api/v1/nodes/node-2", "-f", "-", *me, input=control_plane.kubectl("get", "node", "node-2", "-o", "json"), check=False)
+    assert code == 1 and 'node "node-1" is not allowed to modify node "node-2"' in err, err
+    code, _, err = control_plane.kubectl("label", "node", "node-1", "node-restriction.kubernetes.io/x=y", *me, check=False)
+    assert code == 1 and "is not allowed to modify labels" in err, err
+    control_plane.kubectl("delete", "pod", "on-node-1", "--force", "--grace-period=0")
+    control_plane.kubectl("delete", "node", "node-1", "node-2")
+
+
+def test_health_version_and_metrics(control_plane):
+    for path in ("/healthz", "/livez", "/readyz", "/livez/ping", "/readyz/etcd"):
+        assert control_plane.kubectl("get", "--raw", path) == "ok", path
+    parts = control_plane.kubectl("get", "--raw", "/readyz?verbose")
+    assert "[+]etcd ok" in parts and parts.endswith("readyz check passed\n"), parts
+    assert "[+]etcd excluded: ok" in control_plane.kubectl("get", "--raw", "/readyz?verbose&exclude=etcd")
+    assert json.loads(control_plane.kubectl("get", "--raw", "/version"))["minor"] == "32"
+    assert "apiserver_request_total{" in control_plane.kubectl("get", "--raw", "/metrics")
+
+
+def test_the_default_roles_bind(control_plane):
+    control_plane.kubectl("create", "namespace", "roles")
+    for role in ("view", "edit", "admin"):
+        control_plane.kubectl("create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}", "-n", "roles")
+    def can(user, *words):
+        return control_plane.kubectl("auth", "can-i", *words, "-n", "roles", f"--as={user}", check=False)[1].strip()
+    asked = (("get", "pods"), ("get", "secrets"), ("create", "deployments.apps"), ("create", "rolebindings.rbac.authorization.k8s.io"), ("get", "nodes"))
+    assert [can("view", *words) for words in asked] == ["yes", "no", "no", "no", "no"]
+    assert [can("edit", *words) for words in asked] == ["yes", "yes", "yes", "no", "no"]
+    assert [can("admin", *words) for words in asked] == ["yes", "yes", "yes", "yes", "no"]
+    code, _, err = control_plane.kubectl("create", "role", "all", "--verb=*", "--resource=secrets", "-n", "roles", "--as=edit", check=False)
+    assert code == 1 and "Forbidden" in err, err
+    code, _, err = control_plane.kubectl("create", "role", "more", "--verb=create", "--resource=nodes", "-n", "roles", "--as=admin", check=False)
+    assert code == 1 and "attempting to grant RBAC permissions not currently held" in err, err
+    control_plane.kubectl("delete", "namespace", "roles", timeout=60)
 
 
 def test_a_watch_shows_changes(control_plane):

@@ -1,5 +1,5 @@
 """Streams with the real clients: logs, exec, attach, run, cp, port-forward, proxy."""
-import os, pty, select, subprocess, threading, time, urllib.request
+import os, pty, select, socket, subprocess, threading, time, urllib.request
 
 from cluster import KUBECTL, KUBECTL_OLD, Failed, free_port, run, until
 import manifests
@@ -172,6 +172,42 @@ def test_port_forward(cluster):
             finally:
                 forward.terminate()
                 forward.wait()
+
+
+def test_much_data_through_a_port_forward_while_others_stream(cluster):
+    main = {"ports": [{"containerPort": 9000}]}
+    start(cluster, "source", "while :; do head -c 20000000 /dev/zero | nc -l -p 9000; done", main=main)
+    local = free_port()
+    forward = cluster.popen("port-forward", "source", f"{local}:9000", stdout=subprocess.PIPE)
+    logs = cluster.popen("logs", "-f", "source", stdout=subprocess.DEVNULL)
+    try:
+        assert "Forwarding from" in forward.stdout.readline()
+        for _ in range(2):
+            time.sleep(0.5)  # nc listens again
+            with socket.create_connection(("127.0.0.1", local), timeout=20) as connection:
+                count = 0
+                while data := connection.recv(1 << 20):
+                    count += len(data)
+            assert count == 20_000_000, count
+    finally:
+        for process in (forward, logs):
+            process.terminate()
+            process.wait()
+
+
+def test_exec_and_port_forward_over_spdy_with_the_new_client(cluster):
+    start(cluster, "shell")
+    env = {**os.environ, "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
+    code, out, err = run([KUBECTL, "--kubeconfig", cluster.kubeconfig, "exec", "-i", "shell", "--", "sh", "-c", "cat; echo err >&2; exit 9"], input="hin", check=False, env=env)
+    assert (code, out) == (9, "hin") and err.startswith("err\n"), (code, out, err)
+    name, local = cluster.wait_pods("app=web", 1)[0]["metadata"]["name"], free_port()
+    forward = subprocess.Popen([KUBECTL, "--kubeconfig", cluster.kubeconfig, "port-forward", name, f"{local}:3000"], env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert "Forwarding from" in forward.stdout.readline()
+        assert urllib.request.urlopen(f"http://127.0.0.1:{local}/whoami", timeout=5).read().decode().strip() == name
+    finally:
+        forward.terminate()
+        forward.wait()
 
 
 def test_port_forward_to_a_closed_port_says_so(cluster):
