@@ -105,6 +105,12 @@ def schedule(setup):
     return {"scheduled onto 5,000 nodes": rate}
 
 
+def runs(pod):
+    """Phase Running alone is also what a container shows that could not be started and is tried again."""
+    status = pod.get("status", {})
+    return status.get("phase") == "Running" and all("running" in c["state"] for c in status.get("containerStatuses", [{"state": {}}]))
+
+
 class RunningPods(threading.Thread):
     """Notes when a watch first shows a pod Running."""
 
@@ -120,7 +126,7 @@ class RunningPods(threading.Thread):
         try:
             while line := answer.readline():
                 found = json.loads(line)["object"]
-                if found.get("status", {}).get("phase") == "Running":
+                if runs(found):
                     with self.changed:
                         self.seen.setdefault(found["metadata"]["name"], time.monotonic())
                         self.changed.notify_all()
