@@ -26,12 +26,9 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-// In the child between fork and exec: only async-signal-safe calls. Never returns.
+// In the child between vfork and exec, in the parent's memory: only async-signal-safe calls. Never returns.
 [[noreturn]] void exec_child(const char* path, char** argv, char** env, const char* directory, const int std_fds[3],
                              const std::pair<int, int>* fds, size_t fd_count, bool new_session, int error_fd) {
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   if (new_session) ::setsid();
   int base = 1000;  // first move everything out of the way of the target numbers
@@ -46,6 +43,9 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   int error = 0;
   if (directory && ::chdir(directory) != 0) error = errno;
   if (!error) {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::execve(path, argv, env);
     error = errno;
   }
@@ -86,13 +86,19 @@ Result<Child> Child::start(const Command& command, Fd in, Fd out, Fd err) {
   auto env = pointers(command.env);
   char** envp = command.env.empty() ? environ : env.data();
   const char* directory = command.directory.empty() ? nullptr : command.directory.c_str();
-  // vfork would be faster with a large heap, but fork keeps the rules simple: the server is small.
-  pid_t pid = ::fork();
-  if (pid < 0) return fail_errno("fork");
+  // The child borrows our memory until it is the program: a fork would copy the page tables of a server that may be large, and every
+  // thread would pay for it in page faults. No handler of ours may run in there, so signals wait.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  pid_t pid = ::vfork();
   if (pid == 0) {
     exec_child(path.c_str(), argv.data(), envp, directory, std_fds, command.fds.data(), command.fds.size(),
                command.new_session, started.write.get());
   }
+  int fork_error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail_errno("fork", fork_error);
   Child child;
   child.pid_ = pid;
   child.pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

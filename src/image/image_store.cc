@@ -143,7 +143,8 @@ Status ImageStore::pin(const std::string& owner, const std::string& id) {
   TRY_ASSIGN(auto lock, StoreLock::take(state_->path("lock"), StoreLock::Mode::kExclusive));
   TRY_ASSIGN(auto index, state_->index());
   if (!index->images.contains(id)) return no_such(id);
-  return write_file(state_->path("pins/" + owner), id + "\n", 0600, true);
+  // Not synced: what pins does not survive a loss of power either, and this stands in the way of every container's start.
+  return write_file(state_->path("pins/" + owner), id + "\n", 0600);
 }
 
 Status ImageStore::unpin(const std::string& owner) {

@@ -90,7 +90,7 @@ class ImageStore {
   std::string cache_path(const std::string& key) const;
 
   // While an owner ("container-<id>", at most 200 bytes of [a-zA-Z0-9_.-]) pins an image, its layers stay, also when its names
-  // go, and over restarts. Pinning again replaces. Unpinning what is not pinned is fine.
+  // go, and over restarts of the process (not over a loss of power). Pinning again replaces. Unpinning what is not pinned is fine.
   Status pin(const std::string& owner, const std::string& id);
   Status unpin(const std::string& owner);
   Result<std::vector<std::pair<std::string, std::string>>> pins() const;  // {owner, id}
