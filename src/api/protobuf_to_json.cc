@@ -18,6 +18,7 @@ namespace reigen::api {
 namespace {
 
 constexpr int kMaxDepth = 100;
+constexpr size_t kMaxMembers = 64;  // of one message; types with more are decoded
 
 struct Plan;
 
@@ -57,7 +58,7 @@ class Plans {
   }
 
   void fill(const TypeDesc& type, Plan& plan) {
-    plan.supported = type.json_form == JsonForm::kObject && !(type.own_fields.empty() && !type.fields.empty());
+    plan.supported = type.json_form == JsonForm::kObject && type.fields.size() <= kMaxMembers && !(type.own_fields.empty() && !type.fields.empty());
     if (!plan.supported) return;
     for (const FieldDesc& field : type.fields) {
       const ValueType* value = field.value;
@@ -92,10 +93,10 @@ class Plans {
 
 // Where a member stands: from the tag of its first occurrence to the end of its last.
 struct Place {
-  const char* begin = nullptr;
-  const char* end = nullptr;
-  const char* last = nullptr;  // the last occurrence's tag
-  uint32_t count = 0;
+  const char* begin;
+  const char* end;
+  const char* last;  // the last occurrence's tag
+  uint32_t count;    // the others hold only when this is not 0
 };
 
 class Transcoder {
@@ -104,21 +105,22 @@ class Transcoder {
 
   bool object(const Plan& plan, std::string_view bytes, const KindInfo* kind) {
     if (!plan.supported || ++depth_ > kMaxDepth) return false;
-    size_t base = places_.size();
-    places_.resize(base + plan.members.size());
-    if (!look_through(plan.numbers, bytes, base)) return false;
+    Place places[kMaxMembers];
+    for (size_t i = 0; i < plan.members.size(); ++i) places[i].count = 0;
+    if (!look_through(plan.numbers, bytes, places)) return false;
     out_ += '{';
     if (kind) out_.append("\"kind\":\"").append(kind->kind).append("\",\"apiVersion\":\"").append(kind->api_version).append("\",");
-    for (size_t i = 0; i < plan.members.size(); ++i)
-      if (Place place = places_[base + i]; !member(plan.members[i], place)) return false;
-    places_.resize(base);
+    for (size_t i = 0; i < plan.members.size(); ++i) {
+      if (places[i].count == 0 && plan.members[i].skipped && !plan.members[i].resource_version) continue;
+      if (!member(plan.members[i], places[i])) return false;
+    }
     close('}');
     --depth_;
     return true;
   }
 
  private:
-  bool look_through(const std::vector<Target>& numbers, std::string_view bytes, size_t base) {
+  static bool look_through(const std::vector<Target>& numbers, std::string_view bytes, Place* places) {
     Wire wire(bytes);
     uint64_t inlined_seen = 0;
     while (!wire.done()) {
@@ -130,12 +132,12 @@ class Transcoder {
         std::string_view inner;
         if (kind != 2 || !wire.bytes(inner) || number >= 64 || (inlined_seen >> number & 1)) return false;
         inlined_seen |= uint64_t(1) << number;
-        if (!look_through(*target->inlined, inner, base)) return false;
+        if (!look_through(*target->inlined, inner, places)) return false;
         continue;
       }
       if (!wire.skip(kind)) return false;
       if (!target || target->member < 0) continue;
-      Place& place = places_[base + static_cast<size_t>(target->member)];
+      Place& place = places[target->member];
       if (place.count++ == 0) place.begin = tag;
       place.last = tag;
       place.end = wire.at();
@@ -361,7 +363,6 @@ class Transcoder {
 
   std::string& out_;
   std::string_view resource_version_;
-  std::vector<Place> places_;  // of the messages begun
   int depth_ = 0;
 };
 

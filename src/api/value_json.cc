@@ -1,4 +1,6 @@
 // JSON text to Value and back, with the leniencies and the messages of Go's encoding/json, which clients see.
+#include <cstring>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -363,7 +365,29 @@ std::string go_json_error(std::string_view text) {
   return parsed ? std::string() : parsed.error().message();
 }
 
+namespace {
+
+// Characters that stand in a JSON string as they are, also with HTML escaping.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (int c = 0x20; c < 0x80; ++c) plain[static_cast<size_t>(c)] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+  return plain;
+}();
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text, bool escape_html) {
+  size_t plain = 0;
+  while (plain < text.size() && kPlain[static_cast<unsigned char>(text[plain])]) ++plain;
+  if (plain == text.size()) {
+    size_t start = out.size();
+    out.resize(start + plain + 2);
+    char* to = out.data() + start;
+    *to = '"';
+    std::memcpy(to + 1, text.data(), plain);
+    to[plain + 1] = '"';
+    return;
+  }
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   const char* end = text.data() + text.size();

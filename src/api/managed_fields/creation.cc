@@ -89,13 +89,9 @@ class Writer {
   }
 
   static bool is_server_metadata(std::string_view name) {
-    static const FieldSet probe = [] {
-      FieldSet names;
-      for (auto name : {"clusterName", "creationTimestamp", "generation", "managedFields", "name", "namespace", "resourceVersion", "selfLink", "uid"})
-        names.insert({PathElement::field(name)});
-      return names;
-    }();
-    return probe.find(PathElement::field(name)) != nullptr;
+    static constexpr std::string_view kNames[] = {"clusterName", "creationTimestamp", "generation",      "managedFields", "name",
+                                                  "namespace",   "resourceVersion",   "selfLink",        "uid"};
+    return std::ranges::find(kNames, name) != std::end(kNames);
   }
 
   void fields(const View& view, const Schema& schema, Before before, const FieldSet* reset, bool metadata) {
