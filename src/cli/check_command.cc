@@ -9,6 +9,8 @@
 #include "base/process.h"
 #include "cli/commands.h"
 #include "linux/cgroup.h"
+#include "linux/nftables.h"
+#include "network/firewall.h"
 
 namespace reigen::cli {
 namespace {
@@ -80,6 +82,16 @@ const Check kChecks[] = {
     {"name server", need_name_port, "let that program listen on certain addresses only"},
 };
 
+// No obstacle: the server lets the pods' packets pass by a marked rule. Someone who looks for lost packets should know.
+void note_firewalls() {
+  auto nft = linux::NftSocket::open();
+  if (!nft) return;  // told by "nftables"
+  auto found = network::find_firewalls(*nft);
+  for (const auto& text : found ? *found : std::vector<std::string>()) {
+    fmt::print("note     firewall: {}\n         the server puts a rule there at its start that accepts those of pods; start it again when the firewall was loaded anew\n", text);
+  }
+}
+
 }  // namespace
 
 int run_check() {
@@ -93,6 +105,7 @@ int run_check() {
     ++missing;
     fmt::print("missing  {}: {}\n         to mend it: {}\n", check.name, done.error().message(), check.remedy);
   }
+  note_firewalls();
   return missing == 0 ? 0 : 1;
 }
 

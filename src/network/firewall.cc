@@ -26,6 +26,8 @@ bool guards_host(const NftSeenChain& chain) {
 
 std::string title(const NftSeenChain& chain) { return "table " + chain.table.name + ", chain " + chain.name; }
 
+std::string what_it_drops(const NftSeenChain& chain) { return chain.hook == NftHook::kForward ? "forwarded packets" : "packets to the host"; }
+
 Status mend_chain(linux::NftSocket& nft, const std::string& instance, const NftSeenChain& chain, std::vector<Finding>& findings) {
   TRY_ASSIGN(auto rules, nft.rules(chain.table, chain.name));
   std::string mark = rule_mark(instance);
@@ -39,7 +41,7 @@ Status mend_chain(linux::NftSocket& nft, const std::string& instance, const NftS
       batch.insert_rule(chain.table, chain.name, std::move(NftRule(mark).if_output_link(prefix, true).verdict(NftVerdict::kAccept)));
     TRY(nft.commit(batch));
   }
-  findings.push_back({true, "the host's firewall (" + title(chain) + ") drops " + (forward ? "forwarded packets" : "packets to the host") +
+  findings.push_back({true, "the host's firewall (" + title(chain) + ") drops " + what_it_drops(chain) +
                                 "; those of pods are accepted by a rule marked " + mark,
                       "nothing to do; the rule goes with `reigen clean`"});
   return {};
@@ -101,6 +103,17 @@ Result<std::vector<Finding>> mend_firewall(linux::NftSocket& nft, const std::str
   }
   mend_legacy(instance, findings);
   return findings;
+}
+
+Result<std::vector<std::string>> find_firewalls(linux::NftSocket& nft) {
+  std::vector<std::string> found;
+  TRY_ASSIGN(auto chains, nft.chains());
+  for (const NftSeenChain& chain : chains)
+    if (guards_host(chain)) found.push_back(title(chain) + " drops " + what_it_drops(chain));
+  if (!has_legacy_filter()) return found;
+  for (const char* chain : {"FORWARD", "INPUT"})
+    if (legacy_drops(chain)) found.push_back(std::string("iptables-legacy drops packets of chain ") + chain);
+  return found;
 }
 
 Status unmend_firewall(linux::NftSocket& nft, const std::string& instance) {

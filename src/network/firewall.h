@@ -13,6 +13,9 @@ namespace reigen::network {
 // the instance's links at the head of those whose policy is to drop. Says what it found. Safe to repeat.
 Result<std::vector<Finding>> mend_firewall(linux::NftSocket& nft, const std::string& instance);
 
+// What mend_firewall would find: "table filter, chain FORWARD drops forwarded packets". Changes nothing.
+Result<std::vector<std::string>> find_firewalls(linux::NftSocket& nft);
+
 // Takes all marked rules out again.
 Status unmend_firewall(linux::NftSocket& nft, const std::string& instance);
 

@@ -50,7 +50,14 @@ def test_the_kubeconfig_is_merged_only_when_asked():
 
 def test_check_says_what_is_missing_and_how_to_mend_it():
     code, out, _ = run([REIGEN, "check"])
-    assert all(line.startswith("ok") for line in out.splitlines()), out
+    assert not any(line.startswith("missing") for line in out.splitlines()), out
+    table = f"e2e-firewall-{os.getpid()}"
+    run(["nft", f"add table ip {table}; add chain ip {table} fw {{ type filter hook forward priority 0; policy drop; }}; insert rule ip {table} fw accept"])
+    try:
+        code, out, _ = run([REIGEN, "check"])
+        assert f"note     firewall: table {table}, chain fw drops forwarded packets" in out, out
+    finally:
+        run(["nft", f"delete table ip {table}"])
     with tempfile.TemporaryDirectory() as folder:
         for program in ("conmon", "nft"):
             os.symlink(shutil.which(program), f"{folder}/{program}")
