@@ -50,6 +50,12 @@ int age_rank(api::Time since, WallTime now) {
 
 }  // namespace
 
+bool is_namespace_terminating(const Error& error) {
+  const auto* status = api::find_status(error);
+  if (!status) return false;
+  return std::any_of(status->causes.begin(), status->causes.end(), [](const auto& cause) { return cause.reason == "NamespaceTerminating"; });
+}
+
 bool is_active(const Pod& pod) { return pod.status.phase != "Succeeded" && pod.status.phase != "Failed" && !pod.metadata.deletion_timestamp; }
 
 bool is_ready(const Pod& pod) {

@@ -24,6 +24,9 @@ bool is_available(const api::corev1::Pod& pod, int32_t min_ready_seconds, WallTi
 // When it became ready; zero when it is not.
 api::Time ready_since(const api::corev1::Pod& pod);
 
+// The namespace is going and takes nothing more: no failure, there is nothing left to do.
+bool is_namespace_terminating(const Error& error);
+
 api::metav1::OwnerReference controller_reference(const api::Object& owner);
 // nullptr where no owner is marked as controller.
 const api::metav1::OwnerReference* controller_of(const api::metav1::ObjectMeta& meta);

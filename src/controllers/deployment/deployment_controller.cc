@@ -226,7 +226,7 @@ class DeploymentController final : public Controller, public client::Reconciler 
     auto created = client_.create(set);
     if (!created && api::is_already_exists(created.error())) return resolve_collision(work, set, revision);
     if (!created) {
-      if (api::has_reason(created.error(), "NamespaceTerminating")) return {};
+      if (is_namespace_terminating(created.error())) return {};
       auto text = fmt::format("Failed to create new replica set \"{}\": {}", set.metadata.name, created.error().message());
       set_condition(deployment.status, "Progressing", false, "ReplicaSetCreateError", text, work.now);
       events_.event(work.object, "Warning", "ReplicaSetCreateError", text);

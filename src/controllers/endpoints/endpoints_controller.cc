@@ -102,7 +102,7 @@ class EndpointsController final : public ServiceLoop {
     if (current && wanted.subsets == current->subsets && wanted.metadata.labels == current->metadata.labels && wanted.metadata.annotations == current->metadata.annotations) return client::Next{};
     auto written = current ? client_.update(std::move(wanted)) : client_.create(std::move(wanted));
     if (!written) {
-      if (api::has_reason(written.error(), "NamespaceTerminating") || api::is_not_found(written.error())) return client::Next{};
+      if (is_namespace_terminating(written.error()) || api::is_not_found(written.error())) return client::Next{};
       return Fail(std::move(written).error());
     }
     loop_.wrote(key, endpoints_.untyped(), api::Object::of(*written));

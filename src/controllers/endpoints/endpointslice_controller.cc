@@ -59,7 +59,7 @@ class EndpointSliceController final : public ServiceLoop {
       loop_.wrote(key, slices_.untyped(), api::Object::of(*written));
       return {};
     }
-    if (api::has_reason(written.error(), "NamespaceTerminating")) return {};
+    if (is_namespace_terminating(written.error())) return {};
     return Fail(std::move(written).error());
   }
 

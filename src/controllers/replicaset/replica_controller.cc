@@ -139,7 +139,7 @@ class ReplicaController final : public Controller, public client::Reconciler {
       auto created = client_.create(pod);
       if (!created) {
         // A namespace that is going takes nothing more; that is no failure.
-        if (api::has_reason(created.error(), "NamespaceTerminating")) return {};
+        if (is_namespace_terminating(created.error())) return {};
         events_.event(object, "Warning", "FailedCreate", "Error creating: " + created.error().message());
         return Fail(std::move(created).error());
       }

@@ -4,6 +4,7 @@
 #include "client/client.h"
 #include "client/controller.h"
 #include "controllers/controller.h"
+#include "controllers/pod_control.h"
 
 namespace reigen::controllers {
 namespace {
@@ -18,7 +19,7 @@ constexpr const char* kDescriptionText =
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or "
     "kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
 
-bool is_gone(const Error& error) { return api::has_reason(error, "NamespaceTerminating") || api::is_not_found(error) || api::is_already_exists(error); }
+bool is_gone(const Error& error) { return is_namespace_terminating(error) || api::is_not_found(error) || api::is_already_exists(error); }
 
 // Watches namespaces and the objects of one name in them.
 template <class T>
