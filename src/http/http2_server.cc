@@ -133,6 +133,8 @@ Http2::Http2(ServerConnection& connection) : connection_(connection) {
   nghttp2_option* option;
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, 1);
+  // Go's clients send a User-Agent that ends with a space as it is, and its servers take it.
+  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
   nghttp2_session_server_new2(&session_, callbacks(), this, option);
   nghttp2_option_del(option);
   nghttp2_settings_entry settings[] = {

@@ -141,6 +141,8 @@ void ServerConnection::flush() {
   }
   if (out_.size() != before && protocol_) protocol_->on_written();
   if (!is_open() || !entry_) return;
+  // What TLS has taken from the kernel already raises no event.
+  if (socket_.has_pending() && !handshaking_ && protocol_ && protocol_->wants_read()) request_resume();
   if (out_.empty() && closing_ && !lingering_) {
     if (eof_) return close();
     lingering_ = true;

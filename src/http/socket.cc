@@ -137,7 +137,11 @@ Socket::Io Socket::read(char* out, size_t max, size_t& n) {
       n = static_cast<size_t>(result);
       return Io::kOk;
     }
-    return tls_result(result, "read");
+    // Waiting for input says nothing about output that waits.
+    bool waits = wants_write_;
+    Io io = tls_result(result, "read");
+    wants_write_ = waits;
+    return io;
   }
   ssize_t got;
   do got = ::recv(fd_.get(), out, max, 0);
