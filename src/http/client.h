@@ -87,6 +87,10 @@ struct ProxyOptions {
   std::function<void(Responder&, const Error&)> on_error;
   // May rewrite the answer's headers.
   std::function<void(int status, Headers&)> on_head;
+  // May give what rewrites the body, which is then called for each piece, and with an empty one for what comes last. Called after
+  // on_head; Content-Length is dropped.
+  using Filter = std::function<std::string(std::string piece)>;
+  std::function<Filter(int status, const Headers&)> make_filter;
 };
 
 // A reverse proxy for one request: streams bodies both ways with back-pressure, passes upgrades through, drops hop-by-hop fields and

@@ -103,6 +103,8 @@ class Proxied : public std::enable_shared_from_this<Proxied> {
       body_ = head->body;
       if (cancelled_) return body_->close();
     }
+    if (options_.make_filter) filter_ = options_.make_filter(head->status, head->headers);
+    if (filter_) head->headers.remove("Content-Length");
     responder_->start(head->status, std::move(head->headers));
     pump();
   }
@@ -117,7 +119,13 @@ class Proxied : public std::enable_shared_from_this<Proxied> {
   void pump() {
     body_->read(kPiece, [self = shared_from_this()](Result<std::string> piece) {
       if (!piece) return self->responder_->abort();
-      if (piece->empty()) return self->responder_->finish();
+      bool last = piece->empty();
+      if (self->filter_) *piece = self->filter_(std::move(*piece));
+      if (last) {
+        if (!piece->empty()) self->responder_->write(std::move(*piece), nullptr);
+        return self->responder_->finish();
+      }
+      if (piece->empty()) return self->pump();
       self->responder_->write(std::move(*piece), [self](Status status) {
         if (!status) return self->body_->close();
         self->pump();
@@ -133,6 +141,7 @@ class Proxied : public std::enable_shared_from_this<Proxied> {
   std::mutex mutex_;
   bool cancelled_ = false;
   std::shared_ptr<ByteStream> body_;
+  ProxyOptions::Filter filter_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "apiserver/core.h"
 #include "apiserver/http_answer.h"
 #include "apiserver/node_dialer.h"
+#include "apiserver/subresource/link_rewriter.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "http/tls.h"
@@ -89,9 +90,31 @@ Result<Destination> service_destination(Call& call, const ProxyName& name) {
   return all[call.core.random.below(all.size())];
 }
 
+bool is_html(const http::Headers& headers) {
+  std::string_view type = headers.get("Content-Type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return type == "text/html" && !headers.has("Content-Encoding");
+}
+
+// Pages and redirections lead through the proxy again.
+void keep_links_inside(const http::Request& request, const std::string& prefix, http::ProxyOptions& options) {
+  LinkBase base{prefix, options.host};
+  options.set_headers.set("X-Forwarded-Uri", prefix + options.target.substr(0, options.target.find('?')));
+  // What asks for pages gets them unpacked: links inside gzip are out of reach.
+  if (request.headers.get("Accept").find("text/html") != std::string_view::npos) options.remove_headers.push_back("Accept-Encoding");
+  options.on_head = [base](int, http::Headers& headers) {
+    if (const std::string* location = headers.find("Location")) headers.set("Location", base.rewrite(std::string(*location)));
+  };
+  options.make_filter = [base](int, const http::Headers& headers) -> http::ProxyOptions::Filter {
+    if (!is_html(headers) || headers.has("Location")) return nullptr;
+    return [rewriter = std::make_shared<LinkRewriter>(base)](std::string piece) { return piece.empty() ? rewriter->end() : rewriter->feed(piece); };
+  };
+}
+
 void proxy_to(const CallPtr& call, Destination to) {
   http::ProxyOptions options;
-  std::string_view raw = call->request->raw_path;
+  const std::string& raw = call->request->raw_path;
   std::string rest(call->info.rest_offset < raw.size() ? raw.substr(call->info.rest_offset) : std::string_view());
   options.target = rest.empty() ? "/" : rest;
   if (!call->request->raw_query.empty()) options.target += "?" + call->request->raw_query;
@@ -103,6 +126,7 @@ void proxy_to(const CallPtr& call, Destination to) {
     options.tls_context = std::move(*tls);
   }
   options.remove_headers = {"Authorization"};
+  keep_links_inside(*call->request, raw.substr(0, call->info.rest_offset), options);
   options.on_error = [call](http::Responder&, const Error& error) { call->fail(api::service_unavailable("error trying to reach service: " + error.message())); };
   count_answer(*call, 200);
   NodeDialer* dialer = call->core.dialer;
