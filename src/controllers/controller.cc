@@ -13,6 +13,7 @@ std::vector<std::unique_ptr<Controller>> make_all_controllers(Context& context) 
   all.push_back(make_deployment_controller(context));
   all.push_back(make_endpoints_controller(context));
   all.push_back(make_endpointslice_controller(context));
+  all.push_back(make_endpointslicemirroring_controller(context));
   all.push_back(make_namespace_controller(context));
   all.push_back(make_podgc_controller(context));
   all.push_back(make_garbage_collector(context));

@@ -39,6 +39,7 @@ std::unique_ptr<Controller> make_replication_controller(Context& context);
 std::unique_ptr<Controller> make_deployment_controller(Context& context);
 std::unique_ptr<Controller> make_endpoints_controller(Context& context);
 std::unique_ptr<Controller> make_endpointslice_controller(Context& context);
+std::unique_ptr<Controller> make_endpointslicemirroring_controller(Context& context);
 std::unique_ptr<Controller> make_namespace_controller(Context& context);
 std::unique_ptr<Controller> make_serviceaccount_controller(Context& context);
 std::unique_ptr<Controller> make_root_ca_controller(Context& context);
