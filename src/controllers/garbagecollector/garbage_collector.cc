@@ -13,8 +13,6 @@
 namespace reigen::controllers {
 namespace {
 
-constexpr Duration kForegroundLook = std::chrono::milliseconds(500);
-
 enum class OwnerState { kThere, kGone, kWaiting };  // waiting: it is being deleted in the foreground
 
 class GarbageCollector final : public Controller, public client::Reconciler {
@@ -58,7 +56,9 @@ class GarbageCollector final : public Controller, public client::Reconciler {
       graph_.put(*now, kind);
       const auto& meta = now->meta();
       if (!meta.owner_references.empty() || meta.deletion_timestamp) loop_.enqueue(meta.uid);
-      if (old && meta.uid != old->meta().uid) removed(old->meta());
+      if (!old) return;
+      if (meta.uid != old->meta().uid) return removed(old->meta());
+      if (meta.owner_references != old->meta().owner_references) wake_deleting_owners(old->meta());
       return;
     }
     removed(old->meta());
@@ -69,7 +69,11 @@ class GarbageCollector final : public Controller, public client::Reconciler {
     auto dependents = graph_.dependents(meta.uid);
     graph_.remove(meta.uid);
     for (const auto& dependent : dependents) loop_.enqueue(dependent.uid);
-    // An owner that waits for its dependents looks again.
+    wake_deleting_owners(meta);
+  }
+
+  // An owner that waits for its dependents looks again.
+  void wake_deleting_owners(const api::metav1::ObjectMeta& meta) {
     for (const auto& owner : meta.owner_references) {
       auto node = graph_.find(owner.uid);
       if (node && node->deleting) loop_.enqueue(owner.uid);
@@ -95,12 +99,20 @@ class GarbageCollector final : public Controller, public client::Reconciler {
       TRY_ASSIGN(auto state, state_of(node, owner));
       if (state == OwnerState::kThere) there = true;
       else gone.push_back(owner.uid);
-      waiting = waiting || (state == OwnerState::kWaiting && owner.block_owner_deletion.value_or(false));
+      waiting = waiting || state == OwnerState::kWaiting;
     }
     if (gone.empty()) return client::Next{};
     if (there) return done(drop_owners(node, gone));
     // Something that owns others goes after them when its own owner waits for it.
-    if (waiting && !graph_.dependents(node.uid).empty()) return done(remove(node, "Foreground"));
+    auto dependents = graph_.dependents(node.uid);
+    if (waiting && !dependents.empty()) {
+      // A dependent that waits for its own dependents may wait for this one: a circle, in which nobody may block.
+      if (std::any_of(dependents.begin(), dependents.end(), [](const auto& dependent) { return dependent.deleting && dependent.foreground; })) {
+        auto unblocked = unblock(node);
+        if (!unblocked && !api::is_not_found(unblocked.error())) return Fail(std::move(unblocked).error());
+      }
+      return done(remove(node, "Foreground"));
+    }
     return done(remove(node, node.orphan ? "Orphan" : node.foreground ? "Foreground" : "Background"));
   }
 
@@ -122,13 +134,24 @@ class GarbageCollector final : public Controller, public client::Reconciler {
     return {};
   }
 
-  // Reads the object anew: a merge patch replaces the whole list.
   Status drop_owners(const GraphNode& node, const std::vector<std::string>& uids) {
+    return change_owners(node, [&](auto& owners) { std::erase_if(owners, [&](const auto& owner) { return std::find(uids.begin(), uids.end(), owner.uid) != uids.end(); }); });
+  }
+
+  // None of its owners waits for it any more.
+  Status unblock(const GraphNode& node) {
+    return change_owners(node, [](auto& owners) {
+      for (auto& owner : owners) owner.block_owner_deletion = false;
+    });
+  }
+
+  // Reads the object anew: a merge patch replaces the whole list.
+  template <class Change>
+  Status change_owners(const GraphNode& node, Change change) {
     TRY_ASSIGN(api::Object fresh, client_.get_object(*node.kind, node.namespace_, node.name));
     if (fresh.meta().uid != node.uid) return {};
     auto changed = fresh;
-    auto& owners = changed.mut_meta().owner_references;
-    std::erase_if(owners, [&](const auto& owner) { return std::find(uids.begin(), uids.end(), owner.uid) != uids.end(); });
+    change(changed.mut_meta().owner_references);
     auto written = client_.write(client::Verb::kUpdate, std::move(changed), "");
     if (!written) return Fail(std::move(written).error());
     return {};
@@ -159,7 +182,8 @@ class GarbageCollector final : public Controller, public client::Reconciler {
       blocked = blocked || blocks;
       if (!dependent.deleting) loop_.enqueue(dependent.uid);
     }
-    if (blocked) return client::Next{kForegroundLook};
+    // Each of them wakes this one again when it goes or leaves.
+    if (blocked) return client::Next{};
     return done(drop_finalizer(node, "foregroundDeletion"));
   }
 

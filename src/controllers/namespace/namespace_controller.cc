@@ -23,7 +23,6 @@ struct Remaining {
   std::map<std::string, int64_t> objects;     // by resource, "pods."
   std::map<std::string, int64_t> finalizers;  // by finalizer
   std::vector<std::string> errors;
-  int64_t wait_seconds = 0;                   // the longest grace period of a pod that is ending
 };
 
 struct ConditionText {
@@ -94,6 +93,17 @@ class NamespaceController final : public Controller, public client::Reconciler {
     namespaces_.on_change([this](const NamespacePtr&, const NamespacePtr& now) {
       if (now && now->metadata.deletion_timestamp) loop_.enqueue(now->metadata.name);
     });
+    for (const auto* resource : api::all_resources()) {
+      bool watched = is_content(*resource) && resource->has(api::kWatch) && resource->kind->resource == resource;
+      if (!watched || resource->plural == "events") continue;  // events go at once
+      // The garbage collector has the same informers.
+      auto informer = context.informers.get(*resource->kind, {.metadata_only = true});
+      informer->add_handler([this, weak = std::weak_ptr(informer)](const api::Object* old, const api::Object* now) {
+        auto source = weak.lock();
+        if (source) contents_changed(*source, old, now);
+      });
+      contents_.push_back(std::move(informer));
+    }
   }
 
   std::string_view name() const override { return "namespace-controller"; }
@@ -108,7 +118,7 @@ class NamespaceController final : public Controller, public client::Reconciler {
     TRY_ASSIGN(ns, write_conditions(key, ns, left));
     if (!ns) return client::Next{};
     if (!left.errors.empty()) return fail(Code::kUnavailable, left.errors[0]);
-    if (!left.objects.empty()) return client::Next{std::chrono::milliseconds(left.wait_seconds > 0 ? 250 : 100)};
+    if (!left.objects.empty()) return client::Next{};  // contents_changed() looks again
     auto changed = *ns;
     std::erase(changed.spec.finalizers, "kubernetes");
     auto done = client_.write(client::Verb::kUpdate, api::Object::of(std::move(changed)), "finalize");
@@ -117,11 +127,24 @@ class NamespaceController final : public Controller, public client::Reconciler {
   }
 
  private:
+  static bool is_content(const api::ResourceInfo& resource) {
+    return resource.namespaced && resource.subresource.empty() && resource.has(api::kDelete) && resource.has(api::kList);
+  }
+
+  // The last object of a kind has gone, or one has slipped in that was admitted before the deletion.
+  void contents_changed(const client::ObjectInformer& source, const api::Object* old, const api::Object* now) {
+    if (old && now) return;
+    const auto& name = (now ? now : old)->meta().namespace_;
+    auto ns = namespaces_.get("", name);
+    if (!ns || !ns->metadata.deletion_timestamp) return;
+    if (now || source.list(name).empty()) loop_.enqueue(name);
+  }
+
   // One round over all resources.
   Remaining empty(const std::string& ns) {
     Remaining left;
     for (const auto* resource : api::all_resources()) {
-      if (!resource->namespaced || !resource->subresource.empty() || !resource->has(api::kDelete) || !resource->has(api::kList)) continue;
+      if (!is_content(*resource)) continue;
       auto done = empty(ns, *resource, left);
       if (!done && !api::is_not_found(done.error())) left.errors.push_back(done.error().message());
     }
@@ -151,7 +174,6 @@ class NamespaceController final : public Controller, public client::Reconciler {
     left.objects[fmt::format("{}.{}", resource.plural, resource.group)] += static_cast<int64_t>(after->items.size());
     for (const auto& item : after->items) {
       for (const auto& finalizer : item.meta().finalizers) ++left.finalizers[finalizer];
-      left.wait_seconds = std::max(left.wait_seconds, item.meta().deletion_grace_period_seconds.value_or(0));
     }
     return {};
   }
@@ -171,6 +193,7 @@ class NamespaceController final : public Controller, public client::Reconciler {
   Clock& clock_;
   client::Client client_;
   client::Informer<Namespace> namespaces_;
+  std::vector<std::shared_ptr<client::ObjectInformer>> contents_;
   client::ControllerLoop loop_;
 };
 
