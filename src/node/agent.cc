@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <set>
 
@@ -29,13 +30,19 @@ constexpr auto kRegisterRetry = std::chrono::milliseconds(500);
 constexpr auto kImageCheckPeriod = std::chrono::seconds(60);
 constexpr auto kRefreshPeriod = std::chrono::seconds(30);
 constexpr int kLeaseSeconds = 40;
+
+uint64_t version_of(const Node& node) {
+  uint64_t version = 0;
+  std::from_chars(node.metadata.resource_version.data(), node.metadata.resource_version.data() + node.metadata.resource_version.size(), version);
+  return version;
+}
 }  // namespace
 
 struct Agent::State {
   State(AgentOptions o, client::Transport& t, runtime::Runtime& r, ImageService& i, network::PodNetwork& n, Executor& e)
       : options(std::move(o)), transport(t), client(t, "kubelet"), runtime(r), images(i), network(n), executor(e), strand(e), lease_strand(e),
         host(read_host_facts(options)), events(t, e, {"kubelet", options.node_name}), objects(t, e, options.hollow),
-        pods(t, e, {.field_selector = "spec.nodeName=" + options.node_name}),
+        pods(t, e, {.field_selector = "spec.nodeName=" + options.node_name}), self(t, e, {.field_selector = "metadata.name=" + options.node_name}),
         context{options, client, runtime, images, network, executor, events, objects, facts(), dns(), nullptr, nullptr, tasks} {
     context.admit = [this](const Pod& pod) { return admit(pod); };
     context.finished = [this](const std::string& uid) { forget(uid); };
@@ -53,11 +60,13 @@ struct Agent::State {
   client::EventRecorder events;
   ApiObjects objects;
   client::Informer<Pod> pods;
+  client::Informer<Node> self;
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<PodWorker>> workers;  // by uid
   std::map<std::string, std::string> uid_of_container;
   bool registered = false, stopped = false;
   Node node;              // of the strand
+  std::shared_ptr<const Node> shown_node = std::make_shared<Node>();  // the same for workers, under the mutex
   TimePoint status_sent{};
   TaskGroup tasks;
   NodeContext context;
@@ -76,14 +85,16 @@ struct Agent::State {
 
   std::optional<Rejection> admit(const Pod& pod) {
     std::vector<Pod> others;
+    std::shared_ptr<const Node> here;
     {
       std::lock_guard lock(mutex);
+      here = shown_node;
       for (const auto& [uid, other] : workers) {
         if (uid != pod.metadata.uid) others.push_back(other->pod());
       }
     }
     // A node that binds thousands of pods at once must not compare each with all: only what the checks need is looked at.
-    return admit_pod(pod, others, node, options.max_pods);
+    return admit_pod(pod, others, *here, options.max_pods);
   }
 
   void forget(const std::string& uid) {
@@ -139,10 +150,29 @@ struct Agent::State {
     renew_lease();
     after(options.hollow ? options.status_period : Duration(kImageCheckPeriod), [this] { heartbeat(); });
     start_pods();
+    if (!options.hollow) watch_self();
+  }
+
+  // Whoever gives this node up (it may have been suspended) is contradicted at once, not with the next heartbeat.
+  void watch_self() {
+    self.on_change([this](const auto&, const std::shared_ptr<const Node>& current) {
+      if (!current) return;
+      post([this, current] {
+        if (version_of(*current) <= version_of(node)) return;
+        node = *current;
+        if (auto sent = send_status(false); !sent) LOG(kWarning, "node", "status of node {}: {}", options.node_name, sent.error().message());
+      });
+    });
+    self.start();
   }
 
   Status send_status(bool force) {
     bool changed = update_node_status(node, options, host, runtime, images.list(), api::Time(executor.clock().wall()));
+    {
+      auto now_shown = std::make_shared<const Node>(node);
+      std::lock_guard lock(mutex);
+      shown_node = std::move(now_shown);
+    }
     TimePoint now = executor.clock().now();
     if (!force && !changed && now - status_sent < options.status_period) return {};
     std::string text;
@@ -309,6 +339,7 @@ void Agent::stop() {
   }
   state_->runtime.on_exit(nullptr);
   state_->pods.stop();
+  state_->self.stop();
   state_->objects.stop();
   state_->tasks.stop();
 }
