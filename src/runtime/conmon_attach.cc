@@ -21,10 +21,10 @@ constexpr size_t kBuffer = 256 * 1024;    // of output not yet read; then conmon
 // Lives until the socket has ended and both directions let go.
 class Attachment : public std::enable_shared_from_this<Attachment> {
  public:
-  Attachment(Poller& poller, Fd socket, bool tty, bool in) : poller_(poller), socket_(std::move(socket)) {
+  Attachment(Poller& poller, Fd socket, bool tty, AttachInput in) : poller_(poller), socket_(std::move(socket)), input_(in) {
     std::tie(out_near_, out_far_) = make_stream_pair(kBuffer);
     if (!tty) std::tie(err_near_, err_far_) = make_stream_pair(kBuffer);
-    if (in) std::tie(in_near_, in_far_) = make_stream_pair(kBuffer);
+    if (in != AttachInput::kNone) std::tie(in_near_, in_far_) = make_stream_pair(kBuffer);
   }
   ~Attachment() { stop(); }
 
@@ -65,6 +65,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
  private:
   Poller& poller_;
   Fd socket_;
+  AttachInput input_;
   std::mutex mutex_;
   Poller::Handle handle_ = 0;
   bool ended_ = false;
@@ -106,6 +107,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
       if (!self) return;
       if (!data) return;
       if (data->empty()) {
+        if (self->input_ == AttachInput::kLeavesOpen) return self->stop();
         ::shutdown(self->socket_.get(), SHUT_WR);
         return;
       }
@@ -144,7 +146,7 @@ class AttachSession final : public Session {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, bool in) {
+Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, AttachInput in) {
   Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket) return fail_errno("socket");
   sockaddr_un address{};

@@ -9,7 +9,11 @@
 
 namespace reigen::runtime {
 
+// What the end of the client's input means: it ends the program's (stdinOnce), or the client leaves and the program's stays open for the
+// next one (what CRI runtimes do otherwise).
+enum class AttachInput { kNone, kEndsIt, kLeavesOpen };
+
 // `bundle` holds the socket "attach" and the fifo "ctl".
-Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, bool in);
+Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, AttachInput in);
 
 }  // namespace reigen::runtime

@@ -186,6 +186,21 @@ TEST_F(CrunRuntimeTest, AttachCarriesInputAndOutput) {
   EXPECT_EQ(0, wait_exit("c1").exit_code);
 }
 
+TEST_F(CrunRuntimeTest, AClientThatEndsItsInputLeavesAnOpenOneToTheNext) {
+  make_sandbox();
+  auto spec = container("c1", {"cat"});
+  spec.stdin_open = true;
+  run(spec);
+  for (std::string text : {"one\n", "two\n"}) {
+    auto session = runtime_->attach("c1", true);
+    ASSERT_TRUE(session) << session.error().message();
+    (*session)->input()->write(text, [](Status) {});
+    (*session)->input()->close_write();
+    EXPECT_EQ(0, wait_code(**session));
+  }
+  EXPECT_EQ(ContainerState::kRunning, runtime_->container_status("c1")->state);
+}
+
 TEST_F(CrunRuntimeTest, StopsBySignalThenByForce) {
   make_sandbox();
   run(container("c1", {"sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"}));

@@ -268,7 +268,9 @@ Result<std::unique_ptr<Session>> CrunRuntime::attach(const std::string& id, bool
     std::lock_guard lock(state_->mutex);
     if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
   }
-  return attach_to_conmon(state_->poller, state_->bundle(id), container->tty, in && (container->stdin_open || container->tty));
+  auto input = AttachInput::kNone;
+  if (in && (container->stdin_open || container->tty)) input = container->stdin_once && !container->tty ? AttachInput::kEndsIt : AttachInput::kLeavesOpen;
+  return attach_to_conmon(state_->poller, state_->bundle(id), container->tty, input);
 }
 
 }  // namespace reigen::runtime
