@@ -176,6 +176,8 @@ Status ControlPlane::State::write_kubeconfigs() {
   kubeconfig = options.write_kubeconfig.empty() ? instance.data_dir + "/kubeconfig" : options.write_kubeconfig;
   TRY(write_kubeconfig(kubeconfig, entry));
   if (!options.merge_kubeconfig) return {};
+  // Several instances may be merged into one file: only that of the default folder has the plain name.
+  if (instance.data_dir != ServerOptions().data_dir) entry.name += "-" + instance.id;
   const char* home = std::getenv("HOME");
   return merge_kubeconfig(std::string(home ? home : "/root") + "/.kube/config", entry);
 }

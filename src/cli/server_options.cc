@@ -12,6 +12,7 @@
 #include "api/validation.h"
 #include "apiserver/auth/credential_file.h"
 #include "base/files.h"
+#include "base/ip.h"
 
 namespace reigen::cli {
 namespace {
@@ -86,7 +87,7 @@ void add_server_flags(CLI::App& command, ServerOptions& options) {
   flag("disable-scheduler", options.disable_scheduler, "Leave pods without a node to a scheduler of your own");
   add("cluster-cidr", options.cluster_cidr, "Addresses of pods");
   add("service-cidr", options.service_cidr, "Addresses of services");
-  add("cluster-dns", options.cluster_dns, "Address of the cluster's name server");
+  add("cluster-dns", options.cluster_dns, "Address of the cluster's name server (default the tenth of --service-cidr)");
   add("token-auth-file", options.token_auth_file, "CSV file of bearer tokens: token,user,uid,\"group1,group2\"");
   add("basic-auth-file", options.basic_auth_file, "CSV file of passwords: password,user,uid,\"group1,group2\"");
   flag("seccomp-default", options.seccomp_default, "Give pods that say nothing the RuntimeDefault seccomp profile");
@@ -96,7 +97,7 @@ void add_server_flags(CLI::App& command, ServerOptions& options) {
       "Every flag can also stand in the config file (data-dir: /srv/reigen) or in a variable (REIGEN_DATA_DIR=/srv/reigen).\n\n"
       "Examples:\n"
       "  reigen server\n"
-      "  reigen server --data-dir /srv/second --https-port 7443 --cluster-cidr 10.52.0.0/16 --service-cidr 10.53.0.0/16 --cluster-dns 10.53.0.10\n"
+      "  reigen server --data-dir /srv/second --https-port 7443 --cluster-cidr 10.52.0.0/16 --service-cidr 10.53.0.0/16\n"
       "  reigen server --disable-agent --data-dir ~/control-plane");
 }
 
@@ -119,7 +120,7 @@ Status apply_config_file(CLI::App& command, const std::string& path) {
   return {};
 }
 
-Status check_server_options(const ServerOptions& options) {
+Status check_server_options(ServerOptions& options) {
   in_addr v4{};
   in6_addr v6{};
   if (auto wrong = api::is_dns1123_subdomain(options.node_name); !options.node_name.empty() && !wrong.empty()) {
@@ -131,6 +132,7 @@ Status check_server_options(const ServerOptions& options) {
   TRY_ASSIGN(Range pods, parse_range("cluster-cidr", options.cluster_cidr, 8, 24));
   TRY_ASSIGN(Range services, parse_range("service-cidr", options.service_cidr, 8, 28));
   if (overlap(pods, services)) return fail(Code::kInvalidArgument, fmt::format("--cluster-cidr {} and --service-cidr {} overlap", options.cluster_cidr, options.service_cidr));
+  if (options.cluster_dns.empty()) options.cluster_dns = IpAddress::v4(services.first).plus(10).str();
   if (::inet_pton(AF_INET, options.cluster_dns.c_str(), &v4) != 1) return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: \"{}\" is no IPv4 address", options.cluster_dns));
   uint32_t dns = ntohl(v4.s_addr);
   if (dns >> (32 - services.bits) != services.first >> (32 - services.bits)) {

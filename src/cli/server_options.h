@@ -23,7 +23,7 @@ struct ServerOptions {
   bool disable_scheduler = false;
   std::string cluster_cidr = "10.42.0.0/16";
   std::string service_cidr = "10.43.0.0/16";
-  std::string cluster_dns = "10.43.0.10";
+  std::string cluster_dns;       // empty: the tenth address of service_cidr (check_server_options fills it in)
   std::string token_auth_file;
   std::string basic_auth_file;
   bool seccomp_default = false;
@@ -37,7 +37,8 @@ void add_server_flags(CLI::App& command, ServerOptions& options);
 // Fills what neither flag nor variable gave from the config file. Errors name file, line and key.
 Status apply_config_file(CLI::App& command, const std::string& path);
 
-// Checks what can be checked without touching anything: addresses, ranges, files. Names the flag.
-Status check_server_options(const ServerOptions& options);
+// Checks what can be checked without touching anything (addresses, ranges, files) and fills in what follows from other options. Names
+// the flag.
+Status check_server_options(ServerOptions& options);
 
 }  // namespace reigen::cli
