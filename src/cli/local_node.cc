@@ -13,6 +13,7 @@
 #include "dns/publisher.h"
 #include "image/image_store.h"
 #include "image/puller.h"
+#include "linux/mount.h"
 #include "network/pod_network.h"
 #include "node/agent.h"
 #include "node/image_service.h"
@@ -89,7 +90,7 @@ Status LocalNode::State::open() {
   pods = {network_of(options.cluster_cidr)};
   services = {network_of(options.service_cidr)};
   dns = IpAddress::parse(options.cluster_dns).value_or(IpAddress());
-  TRY(make_directories(instance.run_dir, 0700));
+  TRY(linux::make_run_folder(instance.run_dir));
   TRY(make_directories(instance.node_dir(), 0700));
   TRY_ASSIGN(image_store, image::ImageStore::open(instance.image_dir()));
   puller = std::make_unique<image::Puller>(*image_store);

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -97,6 +98,16 @@ Status mount_overlay(const std::string& target, const std::vector<std::string>& 
 Status mount_tmpfs(const std::string& target, const std::string& options) {
   if (::mount("tmpfs", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return fail_errno("mount tmpfs on " + target);
   return {};
+}
+
+Status make_run_folder(const std::string& path) {
+  TRY(make_directories(path, 0700));
+  struct statfs fs {};
+  if (::statfs(path.c_str(), &fs) != 0) return fail_errno("look at " + path);
+  bool memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+  if (memory && !(fs.f_flags & ST_NOEXEC)) return {};
+  TRY_ASSIGN(auto names, list_directory(path));
+  return names.empty() ? mount_tmpfs(path, "mode=700,size=256m") : Status();
 }
 
 Status bind_mount(const std::string& source, const std::string& target, bool recursive, bool read_only) {

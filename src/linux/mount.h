@@ -16,6 +16,10 @@ Status mount_overlay(const std::string& target, const std::vector<std::string>& 
 // options: as of mount(8), "size=65536k,mode=1777".
 Status mount_tmpfs(const std::string& target, const std::string& options);
 
+// Makes a folder that lives in memory and can hold programs. An empty one that is on a disk, or where nothing may be executed (Debian's
+// /run), gets a tmpfs of its own; one with contents stays as it is.
+Status make_run_folder(const std::string& path);
+
 // Binds `source` (a folder or file) on `target`, which exists. recursive: with all mounts below.
 Status bind_mount(const std::string& source, const std::string& target, bool recursive, bool read_only = false);
 

@@ -81,10 +81,11 @@ void CrunRuntime::State::adopt_container(const std::string& id) {
   }
   if (auto fd = linux::open_process(status.pid, status.start_time)) container->process = std::move(*fd);
   if (auto fd = linux::open_process(container->conmon_pid, container->conmon_start)) container->conmon = std::move(*fd);
-  bool created_with_process = status.state == ContainerState::kCreated && container->process;
+  bool held = path_exists(exec_fifo(id));  // its init was not released yet
+  bool created_with_process = (status.state == ContainerState::kCreated || held) && container->process;
   bool created_without_root = status.state == ContainerState::kCreated && !linux::is_mount_point(bundle(id) + "/root");
   if (created_with_process || created_without_root) {
-    // We died between conmon's start and crun's: nobody knows whether the program runs.
+    // We died while it was being started.
     if (container->process) (void)linux::signal_process(container->process.get(), 9);
     status.state = ContainerState::kExited;
     status.exit_code = 255;

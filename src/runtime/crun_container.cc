@@ -294,7 +294,9 @@ Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
   container->conmon_start = process_start_time(conmon_pid).value_or(0);
   if (auto fd = linux::open_process(pid, container->status.start_time)) container->process = std::move(*fd);
   if (auto fd = linux::open_process(conmon_pid, container->conmon_start)) container->conmon = std::move(*fd);
-  save_state(*container);  // before it runs: after a crash here the process is found and ended
+  container->status.state = ContainerState::kRunning;
+  container->status.started_at = executor.clock().wall();
+  save_state(*container);  // before it runs: after a crash here the process is found
   return {};
 }
 
@@ -306,13 +308,7 @@ Status CrunRuntime::start_container(const std::string& id) {
   }
   auto start = [&]() -> Status {
     TRY(state_->launch(container));
-    {
-      std::lock_guard lock(state_->mutex);
-      container->status.state = ContainerState::kRunning;
-      container->status.started_at = state_->executor.clock().wall();
-      state_->save_state(*container);
-    }
-    if (release_init(state_->options.run_dir + "/crun/" + id + "/exec.fifo")) return {};
+    if (release_init(state_->exec_fifo(id))) return {};
     Command command;  // another version of crun, or the container is gone: crun knows what to say
     command.argv = state_->crun_argv({"start", id});
     TRY(run_checked(command));

@@ -61,6 +61,7 @@ struct CrunRuntime::State {
   std::string layer_dir(const Container& container) const {
     return container.retained.empty() ? container_dir(container.status.id) + "/layer" : options.data_dir + "/layers/" + container.retained;
   }
+  std::string exec_fifo(const std::string& id) const { return options.run_dir + "/crun/" + id + "/exec.fifo"; }
   std::string exit_file(const std::string& id) const { return options.run_dir + "/exits/" + id; }
 
   // wrapper run crun --root … `arguments`
