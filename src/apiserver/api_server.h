@@ -74,6 +74,8 @@ struct ApiServerOptions {
   std::vector<AdmissionPlugin*> admission;            // in order
   NodeDialer* dialer = nullptr;                       // null: exec, logs and proxies answer 503
   OpenApiProvider* openapi = nullptr;
+  // OpenID Connect discovery of who signs service accounts' tokens; empty: not served.
+  std::string openid_configuration, openid_keys;
   std::vector<HealthCheck> health;
   bool anonymous = true;
   size_t cache_bytes = 12 << 20;

@@ -116,6 +116,17 @@ bool serve_health(Call& call, const ApiServerOptions& options, std::string_view 
   return false;
 }
 
+bool serve_openid(Call& call, const ApiServerOptions& options, std::string_view path) {
+  bool keys = path == "/openid/v1/jwks";
+  const std::string& document = keys ? options.openid_keys : options.openid_configuration;
+  if ((!keys && path != "/.well-known/openid-configuration") || document.empty()) return false;
+  count_answer(call, 200);
+  http::Headers headers = answer_headers(call, keys ? "application/jwk-set+json" : "application/json");
+  headers.set("Cache-Control", "public, max-age=3600");
+  call.responder->send(200, std::move(headers), document);
+  return true;
+}
+
 bool serve_openapi(Call& call, const ApiServerOptions& options, std::string_view path) {
   if (path != "/openapi/v2" && path != "/openapi/v3" && !path.starts_with("/openapi/v3/")) return false;
   std::string_view known = call.request->headers.get("If-None-Match");
@@ -181,6 +192,7 @@ void serve_nonresource(Call& call, const ApiServerOptions& options) {
   if (path == "/metrics") return serve_metrics(call);
   if (serve_health(call, options, path.substr(1))) return;
   if (serve_openapi(call, options, path)) return;
+  if (reads && serve_openid(call, options, path)) return;
   if (path == "/") return send_json(call, 200, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/v2\",\"/openapi/v3\",\"/readyz\",\"/version\"]}\n");
   if (path == "/api" || path == "/apis" || path.starts_with("/api/") || path.starts_with("/apis/")) return serve_discovery(call, path);
   not_found_page(call);

@@ -122,6 +122,8 @@ Status ControlPlane::State::open_api(apiserver::NodeDialer* dialer) {
   api_options.authenticator = authenticator.get();
   api_options.token_authenticator = token_authenticator.get();
   api_options.token_issuer = account_tokens.get();
+  api_options.openid_configuration = account_tokens->openid_configuration();
+  api_options.openid_keys = account_tokens->jwks();
   api_options.dialer = dialer;
   openapi = apiserver::make_openapi_provider(&executor);
   api_options.openapi = openapi.get();

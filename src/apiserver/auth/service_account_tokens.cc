@@ -187,10 +187,10 @@ Result<Authentication> ServiceAccountTokens::authenticate_token(std::string_view
   return result;
 }
 
-std::string ServiceAccountTokens::openid_configuration(std::string_view server_url) const {
+std::string ServiceAccountTokens::openid_configuration() const {
   return fmt::format(
       R"({{"issuer":"{}","jwks_uri":"{}/openid/v1/jwks","response_types_supported":["id_token"],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256"]}})",
-      options_.issuer, server_url);
+      options_.issuer, options_.issuer);
 }
 
 std::string ServiceAccountTokens::jwks() const { return fmt::format(R"({{"keys":[{}]}})", key_.jwk()); }

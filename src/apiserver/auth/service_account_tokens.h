@@ -32,8 +32,9 @@ class ServiceAccountTokens final : public Authenticator, public TokenAuthenticat
   Result<Token> issue(const Request& request) override;
   std::vector<std::string> default_audiences() const override { return options_.audiences; }
 
-  // The documents of OpenID Connect discovery: /.well-known/openid-configuration and /openid/v1/jwks.
-  std::string openid_configuration(std::string_view server_url) const;
+  // The documents of OpenID Connect discovery: /.well-known/openid-configuration and /openid/v1/jwks, both found
+  // below the issuer's own URL.
+  std::string openid_configuration() const;
   std::string jwks() const;
 
  private:
