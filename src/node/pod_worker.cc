@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -13,6 +14,21 @@
 namespace reigen::node {
 
 using namespace api::corev1;
+
+namespace {
+
+uint64_t version_of(const Pod& pod) {
+  const auto& text = pod.metadata.resource_version;
+  uint64_t version = 0;
+  std::from_chars(text.data(), text.data() + text.size(), version);
+  return version;
+}
+
+bool shows_ready(const PodStatus& status) {
+  return std::any_of(status.conditions.begin(), status.conditions.end(), [](const auto& condition) { return condition.type == "Ready" && condition.status == "True"; });
+}
+
+}  // namespace
 
 PodWorker::PodWorker(NodeContext& context, std::shared_ptr<const Pod> pod)
     : context_(context), uid_(pod->metadata.uid), name_(pod->metadata.name), namespace__(pod->metadata.namespace_), strand_(context.executor) {
@@ -52,6 +68,8 @@ void PodWorker::set_pod(std::shared_ptr<const Pod> pod) {
   pod_ = std::move(pod);
   base_ = *pod_;
   if (!first) {
+    // Somebody thought this node lost and said that the pod is not ready: the next status says it again.
+    if (version_of(*pod_) > written_version_ && shows_ready(base_.status) != shows_ready(known)) dirty_status_ = true;
     // Conditions of others are the API's, everything else is ours and newer.
     std::vector<PodCondition> foreign = base_.status.conditions;
     auto ours = [](const PodCondition& c) { return c.type == "Ready" || c.type == "Initialized" || c.type == "ContainersReady" || c.type == "PodReadyToStartContainers" || c.type == "PodScheduled"; };
@@ -345,6 +363,7 @@ void PodWorker::write_status(bool terminal) {
   }
   auto written = context_.client.patch<Pod>(namespace__, name_, client::PatchType::kMerge, patch, "status");
   if (written) {
+    written_version_ = version_of(**written);
     base_.status = std::move(status);
     dirty_status_ = false;
     return;

@@ -184,6 +184,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   std::string failed_reason_, failed_message_;
   int64_t grace_seconds_ = -1;
   uint64_t generation_ = 0;
+  uint64_t written_version_ = 0;  // of the pod, by our last write of its status
   TimePoint retry_at_{};
 
   mutable std::mutex mutex_;  // of what follows
