@@ -15,6 +15,7 @@ using namespace api::corev1;
 
 constexpr size_t kOutputLimit = 10 * 1024;  // kubelet's limit for what a probe may say
 constexpr size_t kFrameLimit = 64 * 1024;
+constexpr int kRedirects = 10;
 
 int port_number(const api::IntOrString& port, const Container& container) {
   if (!port.is_string) return port.number;
@@ -79,53 +80,98 @@ struct ExecRun : std::enable_shared_from_this<ExecRun> {
   }
 };
 
-// A request whose client lives until the answer has come.
-struct HttpRun : std::enable_shared_from_this<HttpRun> {
+// One HTTP probe. Redirects to the same host are followed (whatever the port), others end it with a warning: pkg/probe/http.
+struct HttpProbe : std::enable_shared_from_this<HttpProbe> {
+  HttpProbe(Executor& e, Duration limit, ActionDone d) : executor(e), deadline(e.clock().now() + limit), done(std::move(d)) {}
+  Executor& executor;
+  const TimePoint deadline;
+  ActionDone done;
+  std::string scheme, host, authority, target;
+  http::Headers headers;
+  int redirects = 0;
   std::unique_ptr<http::Client> client;
+
+  std::string url() const { return scheme + "://" + authority + target; }
+
+  void send() {
+    http::ClientOptions options;
+    options.url = scheme + "://" + authority;
+    options.connect_timeout = options.timeout = std::max<Duration>(deadline - executor.clock().now(), std::chrono::milliseconds(1));
+    options.max_idle = 0;
+    options.max_body = kOutputLimit * 100;
+    if (scheme == "https") {
+      auto tls = http::ClientTls::create({.insecure = true});
+      if (!tls) return done({.errored = true, .output = tls.error().message()});
+      options.tls = *tls;
+    }
+    client = std::make_unique<http::Client>(std::move(options));
+    http::ClientRequest request;
+    request.target = target;
+    request.headers = headers;
+    client->request_async(std::move(request), [self = shared_from_this()](Result<http::Response> response) {
+      // Not here: the client that calls must not go.
+      auto shared = std::make_shared<Result<http::Response>>(std::move(response));
+      self->executor.post([self, shared] {
+        self->client.reset();
+        self->answered(*shared);
+      });
+    });
+  }
+
+  void answered(const Result<http::Response>& response) {
+    if (!response) return done({.output = "Get \"" + url() + "\": " + response.error().message()});
+    int status = response->status;
+    std::string body = response->body.substr(0, kOutputLimit);
+    if (status < 200 || status >= 400) return done({.answered = true, .output = fmt::format("HTTP probe failed with statuscode: {}", status)});
+    if (status < 300) return done({.success = true, .answered = true, .output = body});
+    bool moved = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    std::string location(response->headers.get("Location"));
+    if (!moved || location.empty() || !follow(location)) {
+      return done({.success = true, .answered = true, .warning = true, .output = "Probe terminated redirects, Response body: " + body});
+    }
+    if (++redirects >= kRedirects) return done({.output = "Get \"" + url() + "\": stopped after 10 redirects"});
+    send();
+  }
+
+  // False when the location is on another host.
+  bool follow(const std::string& location) {
+    auto at = location.find("://");
+    if (at == std::string::npos) {
+      target = location.front() == '/' ? location : target.substr(0, target.rfind('/') + 1) + location;
+      return true;
+    }
+    std::string to = location.substr(0, at), rest = location.substr(at + 3);
+    size_t path = std::min(rest.find_first_of("/?"), rest.size());
+    std::string where = rest.substr(0, path);
+    size_t colon = where.rfind(':'), bracket = where.rfind(']');
+    bool has_port = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+    std::string name = where.substr(0, has_port ? colon : where.size());
+    if (name.size() > 2 && name.front() == '[') name = name.substr(1, name.size() - 2);
+    if (name != host || (to != "http" && to != "https")) return false;
+    scheme = to;
+    authority = host_port(host, has_port ? std::atoi(where.c_str() + colon + 1) : to == "https" ? 443 : 80);
+    target = path == rest.size() ? "/" : rest[path] == '?' ? "/" + rest.substr(path) : rest.substr(path);
+    return true;
+  }
 };
 
 void probe_http(const std::string& pod_ip, const HTTPGetAction& get, const Container& container, Executor& executor, Duration timeout, ActionDone done) {
-  std::string scheme = get.scheme == "HTTPS" ? "https" : "http", host = get.host.empty() ? pod_ip : get.host;
-  std::string address = host_port(host, port_number(get.port, container));
-  std::string path = get.path.empty() ? "/" : get.path.front() == '/' ? get.path : "/" + get.path;
-  auto run = std::make_shared<HttpRun>();
-  http::ClientOptions options;
-  options.url = scheme + "://" + address;
-  options.connect_timeout = options.timeout = timeout;
-  options.max_idle = 0;
-  options.max_body = kOutputLimit * 100;
-  if (scheme == "https") {
-    auto tls = http::ClientTls::create({.insecure = true});
-    if (!tls) return done({false, true, tls.error().message()});
-    options.tls = *tls;
-  }
-  run->client = std::make_unique<http::Client>(std::move(options));
-  http::ClientRequest request;
-  request.target = path;
-  for (const auto& header : get.http_headers) request.headers.add(header.name, header.value);
-  if (!request.headers.has("User-Agent")) request.headers.add("User-Agent", "kube-probe/1.32");
-  if (!request.headers.has("Accept")) request.headers.add("Accept", "*/*");
-  auto* client = run->client.get();
-  client->request_async(std::move(request), [run, url = scheme + "://" + address + path, done = std::move(done), &executor](Result<http::Response> response) {
-    ActionResult result;
-    if (!response) {
-      result.output = "Get \"" + url + "\": " + response.error().message();
-    } else {
-      result.success = response->status >= 200 && response->status < 400;
-      result.output = result.success ? response->body.substr(0, kOutputLimit) : fmt::format("HTTP probe failed with statuscode: {}", response->status);
-    }
-    executor.post([run, done, result = std::move(result)] {
-      run->client.reset();
-      done(result);
-    });
-  });
+  auto probe = std::make_shared<HttpProbe>(executor, timeout, std::move(done));
+  probe->scheme = get.scheme == "HTTPS" ? "https" : "http";
+  probe->host = get.host.empty() ? pod_ip : get.host;
+  probe->authority = host_port(probe->host, port_number(get.port, container));
+  probe->target = get.path.empty() ? "/" : get.path.front() == '/' ? get.path : "/" + get.path;
+  for (const auto& header : get.http_headers) probe->headers.add(header.name, header.value);
+  if (!probe->headers.has("User-Agent")) probe->headers.add("User-Agent", "kube-probe/1.32");
+  if (!probe->headers.has("Accept")) probe->headers.add("Accept", "*/*");
+  probe->send();
 }
 
 void probe_tcp(const std::string& address, Duration timeout, ActionDone done) {
   http::dial(address, timeout, [address, done = std::move(done)](Result<std::shared_ptr<ByteStream>> stream) {
-    if (!stream) return done({false, false, "dial tcp " + address + ": " + stream.error().message()});
+    if (!stream) return done({.output = "dial tcp " + address + ": " + stream.error().message()});
     (*stream)->close();
-    done({true, false, ""});
+    done({.success = true});
   });
 }
 
@@ -186,9 +232,9 @@ struct GrpcRun : std::enable_shared_from_this<GrpcRun> {
   }
   void read() {
     stream->read(16384, [self = shared_from_this()](Result<std::string> data) {
-      if (!data || data->empty()) return self->finish({false, false, "service unhealthy (the connection ended without an answer)"});
+      if (!data || data->empty()) return self->finish({.output = "service unhealthy (the connection ended without an answer)"});
       self->received += *data;
-      if (self->received.size() > kFrameLimit) return self->finish({false, false, "service unhealthy (the answer is too long)"});
+      if (self->received.size() > kFrameLimit) return self->finish({.output = "service unhealthy (the answer is too long)"});
       self->consume();
     });
   }
@@ -203,10 +249,10 @@ struct GrpcRun : std::enable_shared_from_this<GrpcRun> {
       if (type == 4 && !(flags & 1)) stream->write(frame(4, 1, 0, ""), [](Status) {});
       if (type == 0 && payload.size() >= 5) {
         bool serving = payload.size() >= 7 && payload[5] == 0x08 && payload[6] == 1;
-        return finish({serving, false, serving ? "service healthy" : "service unhealthy (responded with \"NOT_SERVING\")"});
+        return finish({.success = serving, .output = serving ? "service healthy" : "service unhealthy (responded with \"NOT_SERVING\")"});
       }
-      if (type == 1 && (flags & 1)) return finish({false, false, "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"});
-      if (type == 3 || type == 7) return finish({false, false, "service unhealthy (the server refused the call)"});
+      if (type == 1 && (flags & 1)) return finish({.output = "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"});
+      if (type == 3 || type == 7) return finish({.output = "service unhealthy (the server refused the call)"});
     }
     read();
   }
@@ -215,12 +261,12 @@ struct GrpcRun : std::enable_shared_from_this<GrpcRun> {
 void probe_grpc(const std::string& address, const std::string& service, Executor& executor, Duration timeout, ActionDone done) {
   auto shared = std::make_shared<ActionDone>(std::move(done));
   http::dial(address, timeout, [=, &executor](Result<std::shared_ptr<ByteStream>> stream) {
-    if (!stream) return (*shared)({false, false, fmt::format("timeout: failed to connect service \"{}\" within {}s: {}", address, timeout / std::chrono::seconds(1), stream.error().message())});
+    if (!stream) return (*shared)({.output = fmt::format("timeout: failed to connect service \"{}\" within {}s: {}", address, timeout / std::chrono::seconds(1), stream.error().message())});
     auto run = std::make_shared<GrpcRun>();
     run->stream = *stream;
     run->done = *shared;
     run->executor = &executor;
-    run->timer = executor.after(timeout, [run] { run->finish({false, false, "timeout: health rpc did not complete in time"}); });
+    run->timer = executor.after(timeout, [run] { run->finish({.output = "timeout: health rpc did not complete in time"}); });
     run->stream->write(health_request(address, service), [](Status) {});
     run->read();
   });
@@ -228,9 +274,9 @@ void probe_grpc(const std::string& address, const std::string& service, Executor
 
 void exec_action(const ActionTarget& target, const ExecAction& action, Duration timeout, ActionDone done) {
   run_exec(target.runtime, target.executor, target.container_id, action.command, timeout, kOutputLimit, [done = std::move(done)](Result<runtime::ExecResult> result) {
-    if (!result && result.error().code() == Code::kDeadlineExceeded) return done({false, false, "command timed out"});
-    if (!result) return done({false, true, result.error().message()});
-    done({result->exit_code == 0, false, result->out});
+    if (!result && result.error().code() == Code::kDeadlineExceeded) return done({.output = "command timed out"});
+    if (!result) return done({.errored = true, .output = result.error().message()});
+    done({.success = result->exit_code == 0, .output = result->out});
   });
 }
 
@@ -263,19 +309,24 @@ void run_probe(const ActionTarget& target, const ProbeHandler& handler, Duration
     return probe_tcp(host_port(tcp.host.empty() ? target.pod_ip : tcp.host, port_number(tcp.port, target.container)), timeout, std::move(done));
   }
   if (handler.grpc) return probe_grpc(host_port(target.pod_ip, handler.grpc->port), handler.grpc->service.value_or(""), target.executor, timeout, std::move(done));
-  done({false, true, "missing probe handler"});
+  done({.errored = true, .output = "missing probe handler"});
 }
 
 void run_hook(const ActionTarget& target, const LifecycleHandler& handler, Duration timeout, ActionDone done) {
   if (handler.sleep) {
-    target.executor.after(std::min<Duration>(timeout, std::chrono::seconds(handler.sleep->seconds)), [done = std::move(done)] { done({true, false, ""}); });
+    target.executor.after(std::min<Duration>(timeout, std::chrono::seconds(handler.sleep->seconds)), [done = std::move(done)] { done({.success = true}); });
     return;
   }
   ProbeHandler probe;
   probe.exec = handler.exec;
   probe.http_get = handler.http_get;
   probe.tcp_socket = handler.tcp_socket;
-  run_probe(target, probe, timeout, std::move(done));
+  if (!handler.http_get) return run_probe(target, probe, timeout, std::move(done));
+  // A hook has done its work when there was an answer, whatever it says.
+  run_probe(target, probe, timeout, [done = std::move(done)](ActionResult result) {
+    result.success = result.success || result.answered;
+    done(std::move(result));
+  });
 }
 
 }  // namespace reigen::node

@@ -1,6 +1,7 @@
-// kubelet's last check of a pod bound to the node (predicates of lifecycle.PredicateAdmitHandler).
+// kubelet's last check of a pod bound to the node (predicates of lifecycle.PredicateAdmitHandler, scheduler.AdmissionCheck).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,7 +10,8 @@
 
 namespace reigen::node {
 
-// `others`: the pods the node already has. Those that have ended do not count.
-std::optional<Rejection> admit_pod(const api::corev1::Pod& pod, const std::vector<api::corev1::Pod>& others, const api::corev1::Node& node, int max_pods);
+// `others`: the pods admitted before. Those that have ended do not count.
+std::optional<Rejection> admit_pod(const api::corev1::Pod& pod, const std::vector<std::shared_ptr<const api::corev1::Pod>>& others,
+                                   const api::corev1::Node& node, int max_pods);
 
 }  // namespace reigen::node

@@ -18,8 +18,10 @@
 #include "network/pod_network.h"
 #include "node/admission.h"
 #include "node/api_objects.h"
+#include "node/image_gc.h"
 #include "node/node_status.h"
 #include "node/pod_worker.h"
+#include "node/stats_summary.h"
 
 namespace reigen::node {
 
@@ -29,6 +31,7 @@ namespace {
 constexpr auto kRegisterRetry = std::chrono::milliseconds(500);
 constexpr auto kImageCheckPeriod = std::chrono::seconds(60);
 constexpr auto kRefreshPeriod = std::chrono::seconds(30);
+constexpr auto kImageGcPeriod = std::chrono::minutes(5);
 constexpr int kLeaseSeconds = 40;
 
 uint64_t version_of(const Node& node) {
@@ -43,6 +46,7 @@ struct Agent::State {
       : options(std::move(o)), transport(t), client(t, "kubelet"), runtime(r), images(i), network(n), executor(e), strand(e), lease_strand(e),
         host(read_host_facts(options)), events(t, e, {"kubelet", options.node_name}), objects(t, e, options.hollow),
         pods(t, e, {.field_selector = "spec.nodeName=" + options.node_name}), self(t, e, {.field_selector = "metadata.name=" + options.node_name}),
+        image_gc(i, {options.image_gc_high_percent, options.image_gc_low_percent}), stats(r, e.clock(), options.node_name, options.hollow ? "" : options.data_dir),
         context{options, client, runtime, images, network, executor, events, objects, facts(), dns(), nullptr, nullptr, tasks} {
     context.admit = [this](const Pod& pod) { return admit(pod); };
     context.finished = [this](const std::string& uid) { forget(uid); };
@@ -63,7 +67,10 @@ struct Agent::State {
   client::Informer<Node> self;
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<PodWorker>> workers;  // by uid
-  std::map<std::string, std::string> uid_of_container;
+  ImageGc image_gc;     // of the strand
+  StatsSummary stats;
+  std::string network_findings;  // of the strand: what was said last
+  std::map<std::string, std::string> admitted;  // key in `pods` by uid
   bool registered = false, stopped = false;
   Node node;              // of the strand
   std::shared_ptr<const Node> shown_node = std::make_shared<Node>();  // the same for workers, under the mutex
@@ -83,18 +90,25 @@ struct Agent::State {
     return it == workers.end() ? nullptr : it->second;
   }
 
+  // On a pod's strand. One after the other, so that of two pods that exclude each other just one is rejected.
   std::optional<Rejection> admit(const Pod& pod) {
-    std::vector<Pod> others;
-    std::shared_ptr<const Node> here;
-    {
-      std::lock_guard lock(mutex);
-      here = shown_node;
-      for (const auto& [uid, other] : workers) {
-        if (uid != pod.metadata.uid) others.push_back(other->pod());
-      }
+    std::shared_ptr<const Node> now;
+    if (auto got = options.hollow ? Result<std::shared_ptr<const Node>>(fail(Code::kNotFound, "")) : client.get<Node>("", options.node_name)) now = *got;
+    std::lock_guard lock(mutex);
+    std::vector<std::shared_ptr<const Pod>> others;
+    for (const auto& [uid, key] : admitted) {
+      auto other = uid == pod.metadata.uid ? nullptr : pods.get(key);
+      if (other && other->metadata.uid == uid) others.push_back(std::move(other));
     }
-    // A node that binds thousands of pods at once must not compare each with all: only what the checks need is looked at.
-    return admit_pod(pod, others, *here, options.max_pods);
+    auto rejection = admit_pod(pod, others, now ? *now : *shown_node, options.max_pods);
+    if (!rejection) admitted[pod.metadata.uid] = client::key_of(pod.metadata.namespace_, pod.metadata.name);
+    return rejection;
+  }
+
+  void show_node() {
+    auto shown = std::make_shared<const Node>(node);
+    std::lock_guard lock(mutex);
+    shown_node = std::move(shown);
   }
 
   void forget(const std::string& uid) {
@@ -104,6 +118,7 @@ struct Agent::State {
     if (it == workers.end()) return;
     gone = it->second;
     workers.erase(it);
+    admitted.erase(uid);
     // Not from the worker's own task: its last reference may be the one that runs now.
     executor.post([gone] {});
   }
@@ -143,10 +158,7 @@ struct Agent::State {
       registered = true;
     }
     LOG(kInfo, "node", "node {} is ready", options.node_name);
-    ObjectReference about;
-    about.kind = "Node";
-    about.name = about.uid = options.node_name;
-    events.event(about, "Normal", "Starting", "Starting kubelet.");
+    node_event("Normal", "Starting", "Starting kubelet.");
     renew_lease();
     after(options.hollow ? options.status_period : Duration(kImageCheckPeriod), [this] { heartbeat(); });
     start_pods();
@@ -166,13 +178,16 @@ struct Agent::State {
     self.start();
   }
 
+  void node_event(const char* type, const char* reason, std::string message) {
+    ObjectReference about;
+    about.kind = "Node";
+    about.name = about.uid = options.node_name;
+    events.event(about, type, reason, std::move(message));
+  }
+
   Status send_status(bool force) {
     bool changed = update_node_status(node, options, host, runtime, images.list(), api::Time(executor.clock().wall()));
-    {
-      auto now_shown = std::make_shared<const Node>(node);
-      std::lock_guard lock(mutex);
-      shown_node = std::move(now_shown);
-    }
+    show_node();
     TimePoint now = executor.clock().now();
     if (!force && !changed && now - status_sent < options.status_period) return {};
     std::string text;
@@ -181,10 +196,12 @@ struct Agent::State {
     if (!sent) return fail(sent.error());
     node = **sent;
     status_sent = now;
+    show_node();
     return {};
   }
 
   void heartbeat() {
+    if (!options.hollow) check_network();
     if (auto sent = send_status(false); !sent) {
       LOG(kWarning, "node", "status of node {}: {}", options.node_name, sent.error().message());
       if (sent.error().code() == Code::kNotFound) return register_again();
@@ -240,32 +257,40 @@ struct Agent::State {
         },
         tasks.wrap([this] { remove_orphans(); }));
     objects.start(tasks.wrap([this] { pods.start(); }));
-    if (!options.hollow) after(kRefreshPeriod, [this] { refresh(); });
+    if (options.hollow) return;
+    after(kRefreshPeriod, [this] { refresh(); });
+    after(kImageGcPeriod, [this] { collect_images(); });
   }
 
   void changed(std::shared_ptr<const Pod> pod) {
     auto found = worker(pod->metadata.uid);
     if (!found) {
       found = std::make_shared<PodWorker>(context, pod);
-      adopt(*found);
+      bool ran = adopt(*found);
       std::lock_guard lock(mutex);
       workers[pod->metadata.uid] = found;
+      if (ran) admitted[pod->metadata.uid] = client::key_of(pod->metadata.namespace_, pod->metadata.name);
     }
     found->update(std::move(pod));
   }
 
-  void adopt(PodWorker& worker) {
+  // True when something of the pod was here already.
+  bool adopt(PodWorker& worker) {
     auto mine = [&](const runtime::Labels& labels) {
       auto it = labels.find("pod_uid");
       return it != labels.end() && it->second == worker.uid();
     };
-    if (options.hollow) return;
+    if (options.hollow) return false;
+    bool found = false;
     for (const auto& sandbox : runtime.list_sandboxes()) {
-      if (mine(sandbox.labels)) worker.adopt(sandbox);
+      if (!mine(sandbox.labels)) continue;
+      worker.adopt(sandbox);
+      found = true;
     }
     for (const auto& container : runtime.list_containers()) {
       if (mine(container.labels)) worker.adopt(container);
     }
+    return found;
   }
 
   void gone(std::shared_ptr<const Pod> pod) {
@@ -309,6 +334,27 @@ struct Agent::State {
       auto at = name.rfind('_');
       if (at != std::string::npos && !known.contains(name.substr(at + 1))) (void)remove_tree(options.data_dir + "/logs/" + name);
     }
+  }
+
+  void collect_images() {
+    auto result = image_gc.collect(executor.clock().wall());
+    if (!result) {
+      node_event("Warning", "ImageGCFailed", result.error().message());
+    } else if (result->freed < result->wanted) {
+      node_event("Warning", "FreeDiskSpaceFailed",
+                 fmt::format("Failed to garbage collect required amount of images. Attempted to free {} bytes, but only found {} bytes eligible to free.", result->wanted, result->freed));
+    }
+    after(kImageGcPeriod, [this] { collect_images(); });
+  }
+
+  // A finding is said once, not every minute.
+  void check_network() {
+    std::string said;
+    for (const auto& finding : network.check()) {
+      said += finding.what + "\n";
+      if (network_findings.find(finding.what) == std::string::npos) LOG(kWarning, "network", "{} ({})", finding.what, finding.remedy);
+    }
+    network_findings = std::move(said);
   }
 
   void refresh() {
@@ -359,42 +405,28 @@ std::shared_ptr<PodWorker> Agent::find_pod(const std::string& namespace_, const 
   return nullptr;
 }
 
-namespace {
-
-std::string stats_json(const runtime::ContainerStats& stats, const std::string& time, const std::string& start) {
-  return fmt::format(
-      "\"cpu\":{{\"time\":\"{0}\",\"usageNanoCores\":0,\"usageCoreNanoSeconds\":{1}}},"
-      "\"memory\":{{\"time\":\"{0}\",\"usageBytes\":{2},\"workingSetBytes\":{3},\"rssBytes\":{4},\"pageFaults\":{5},\"majorPageFaults\":{6}}},\"startTime\":\"{7}\"",
-      time, stats.cpu_ns, stats.memory_usage, stats.memory_working_set, stats.memory_rss, stats.page_faults, stats.major_page_faults, start);
-}
-
-}  // namespace
-
 std::string Agent::stats_summary() const {
   std::vector<std::shared_ptr<PodWorker>> all;
   {
     std::lock_guard lock(state_->mutex);
     for (const auto& [uid, worker] : state_->workers) all.push_back(worker);
   }
-  std::string time = api::Time(state_->executor.clock().wall()).to_string(), pods;
-  runtime::ContainerStats sum;
-  for (const auto& worker : all) {
-    Pod pod = worker->pod();
-    std::string start = pod.status.start_time ? pod.status.start_time->to_string() : time, containers;
-    for (const auto& [name, handle] : worker->containers()) {
-      auto stats = handle.running ? state_->runtime.container_stats(handle.id, false) : Result<runtime::ContainerStats>(fail(Code::kNotFound, ""));
-      if (!stats) continue;
-      containers += fmt::format("{}{{\"name\":\"{}\",{}}}", containers.empty() ? "" : ",", name, stats_json(*stats, time, start));
-    }
-    auto stats = state_->runtime.sandbox_stats(worker->sandbox());
-    if (!stats) continue;
-    sum.cpu_ns += stats->cpu_ns;
-    sum.memory_usage += stats->memory_usage;
-    sum.memory_working_set += stats->memory_working_set;
-    pods += fmt::format("{}{{\"podRef\":{{\"name\":\"{}\",\"namespace\":\"{}\",\"uid\":\"{}\"}},\"containers\":[{}],{}}}", pods.empty() ? "" : ",", pod.metadata.name,
-                        pod.metadata.namespace_, pod.metadata.uid, containers, stats_json(*stats, time, start));
+  return state_->stats.build(all);
+}
+
+std::string Agent::pods_json(bool running) const {
+  std::vector<std::shared_ptr<PodWorker>> all;
+  {
+    std::lock_guard lock(state_->mutex);
+    for (const auto& [uid, worker] : state_->workers) all.push_back(worker);
   }
-  return fmt::format("{{\"node\":{{\"nodeName\":\"{}\",{}}},\"pods\":[{}]}}", state_->options.node_name, stats_json(sum, time, time), pods);
+  PodList list;
+  for (const auto& worker : all) {
+    auto containers = worker->containers();
+    bool runs = std::any_of(containers.begin(), containers.end(), [](const auto& entry) { return entry.second.running; });
+    if (runs || !running) list.items.push_back(worker->pod());
+  }
+  return api::encode_json(api::Object::of(std::move(list)));
 }
 
 }  // namespace reigen::node

@@ -51,6 +51,7 @@ struct AgentOptions {
   Duration status_period = std::chrono::minutes(5);  // without changes
   int64_t log_max_bytes = 10 << 20;
   int log_max_files = 5;
+  int image_gc_high_percent = 85, image_gc_low_percent = 80;  // used space of the images' disk
 };
 
 class Agent {
@@ -73,6 +74,8 @@ class Agent {
   std::shared_ptr<PodWorker> find_pod(const std::string& namespace_, const std::string& name, const std::string& uid) const;
   // The Summary of /stats/summary as JSON. Blocks (reads cgroups).
   std::string stats_summary() const;
+  // The PodList of /pods as JSON, or of /runningpods: only what has a running container.
+  std::string pods_json(bool running) const;
 
   struct State;
 

@@ -162,6 +162,9 @@ class FolderImages final : public ImageService {
   Status pin(const std::string&, const std::string&) override { return {}; }
   Status unpin(const std::string&) override { return {}; }
   std::vector<NodeImage> list() override { return {}; }
+  std::vector<StoredImage> list_all() override { return {}; }
+  Result<DiskSpace> disk() override { return DiskSpace(); }
+  Status remove(const std::string&) override { return {}; }
 
  private:
   std::string layer_;

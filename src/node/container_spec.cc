@@ -181,7 +181,9 @@ std::optional<UnsupportedField> unsupported_volume(const Volume& volume, size_t 
   return std::nullopt;
 }
 
-std::optional<UnsupportedField> unsupported_container(const Container& container, const std::string& at) {
+}  // namespace
+
+std::optional<UnsupportedField> unsupported_in(const Container& container, const std::string& at) {
   if (!container.volume_devices.empty()) return UnsupportedField{at + "volumeDevices", "block devices are not supported by this node"};
   if (!container.resources.claims.empty()) return UnsupportedField{at + "resources.claims", "dynamic resources are not supported by this node"};
   for (const auto& [name, quantity] : container.resources.limits) {
@@ -199,14 +201,10 @@ std::optional<UnsupportedField> unsupported_container(const Container& container
   return std::nullopt;
 }
 
-}  // namespace
-
 std::optional<UnsupportedField> unsupported_field(const Pod& pod) {
   const auto& spec = pod.spec;
-  if (spec.runtime_class_name && !spec.runtime_class_name->empty()) return UnsupportedField{"spec.runtimeClassName", "this node has one runtime only"};
   if (spec.host_users && !*spec.host_users) return UnsupportedField{"spec.hostUsers", "user namespaces are not supported by this node"};
   if (!spec.resource_claims.empty()) return UnsupportedField{"spec.resourceClaims", "dynamic resources are not supported by this node"};
-  if (spec.os && spec.os->name == "windows") return UnsupportedField{"spec.os.name", "this is a Linux node"};
   if (spec.security_context && spec.security_context->app_armor_profile && spec.security_context->app_armor_profile->type == "Localhost") {
     return UnsupportedField{"spec.securityContext.appArmorProfile", "AppArmor profiles are not supported by this node"};
   }
@@ -214,10 +212,10 @@ std::optional<UnsupportedField> unsupported_field(const Pod& pod) {
     if (auto found = unsupported_volume(spec.volumes[i], i)) return found;
   }
   for (size_t i = 0; i < spec.init_containers.size(); ++i) {
-    if (auto found = unsupported_container(spec.init_containers[i], "spec.initContainers[" + std::to_string(i) + "].")) return found;
+    if (auto found = unsupported_in(spec.init_containers[i], "spec.initContainers[" + std::to_string(i) + "].")) return found;
   }
   for (size_t i = 0; i < spec.containers.size(); ++i) {
-    if (auto found = unsupported_container(spec.containers[i], "spec.containers[" + std::to_string(i) + "].")) return found;
+    if (auto found = unsupported_in(spec.containers[i], "spec.containers[" + std::to_string(i) + "].")) return found;
   }
   return std::nullopt;
 }

@@ -30,6 +30,8 @@ struct UnsupportedField {
   std::string path, why;
 };
 std::optional<UnsupportedField> unsupported_field(const api::corev1::Pod& pod);
+// The same of one container; `at` is put before the field's name.
+std::optional<UnsupportedField> unsupported_in(const api::corev1::Container& container, const std::string& at);
 
 // The pod's cgroup below the instance's ("kubepods/burstable/pod<uid>") and its limits.
 std::string pod_cgroup(const api::corev1::Pod& pod);

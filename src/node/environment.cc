@@ -112,7 +112,7 @@ class Builder {
 
 }  // namespace
 
-std::string expand_variables(std::string_view text, const Environment& first, const Environment& second) {
+std::string expand_variables(std::string_view text, const Environment& first, const Environment& second, std::set<std::string>* missing) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '$' || i + 1 == text.size()) {
@@ -126,9 +126,11 @@ std::string expand_variables(std::string_view text, const Environment& first, co
       ++i;
     } else if (next == '(' && end != std::string_view::npos) {
       std::string name(text.substr(i + 2, end - i - 2));
-      if (auto it = first.find(name); it != first.end()) out += it->second;
-      else if (auto other = second.find(name); other != second.end()) out += other->second;
-      else out += text.substr(i, end - i + 1);
+      auto it = first.find(name);
+      bool known = it != first.end();
+      if (!known) known = (it = second.find(name)) != second.end();
+      if (missing && (!known || it->second.empty())) missing->insert(name);
+      out += known ? std::string_view(it->second) : text.substr(i, end - i + 1);
       i = end;
     } else {
       out += '$';

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@ namespace reigen::node {
 using Environment = std::map<std::string, std::string>;
 
 // $(NAME) becomes its value, $$ is $, unknown names stay as they are (k8s.io/kubernetes third_party/forked/golang/expansion).
-std::string expand_variables(std::string_view text, const Environment& first, const Environment& second = {});
+// `missing` gets the names that are unknown or empty.
+std::string expand_variables(std::string_view text, const Environment& first, const Environment& second = {}, std::set<std::string>* missing = nullptr);
 
 // REDIS_MASTER_SERVICE_HOST, …_PORT and Docker's link variables of the services of a namespace.
 Environment service_environment(const std::vector<std::shared_ptr<const api::corev1::Service>>& services);

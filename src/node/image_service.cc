@@ -1,5 +1,7 @@
 #include "node/image_service.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 
 #include "image/image_store.h"
@@ -38,6 +40,32 @@ class StoreImageService final : public ImageService {
     }
     std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.size > b.size; });
     return out;
+  }
+
+  std::vector<StoredImage> list_all() override {
+    std::vector<StoredImage> out;
+    auto records = store_.list();
+    auto pins = store_.pins();
+    if (!records || !pins) return out;
+    for (const auto& record : *records) {
+      bool pinned = std::any_of(pins->begin(), pins->end(), [&](const auto& pin) { return pin.second == record.id; });
+      out.push_back({record.id, record.size, WallTime(std::chrono::seconds(record.added_s)), !record.repo_digests.empty(), pinned});
+    }
+    return out;
+  }
+
+  Result<DiskSpace> disk() override {
+    struct statvfs fs {};
+    if (::statvfs(store_.directory().c_str(), &fs) != 0) return fail_errno("size of the file system of " + store_.directory());
+    return DiskSpace{fs.f_blocks * fs.f_frsize, fs.f_bavail * fs.f_frsize};
+  }
+
+  // Name by name and never by force, so that an image that gets a user meanwhile stays.
+  Status remove(const std::string& id) override {
+    TRY_ASSIGN(auto record, store_.find(id));
+    for (size_t i = 0; i + 1 < record.names.size(); ++i) TRY(store_.remove(record.names[i]));
+    TRY(store_.remove(record.id));
+    return {};
   }
 
  private:
@@ -88,6 +116,9 @@ class HollowImageService final : public ImageService {
   Status pin(const std::string&, const std::string&) override { return {}; }
   Status unpin(const std::string&) override { return {}; }
   std::vector<NodeImage> list() override { return {}; }
+  std::vector<StoredImage> list_all() override { return {}; }
+  Result<DiskSpace> disk() override { return DiskSpace(); }
+  Status remove(const std::string&) override { return {}; }
 };
 
 }  // namespace

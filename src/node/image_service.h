@@ -31,6 +31,19 @@ struct NodeImage {
   uint64_t size = 0;
 };
 
+// An image of the node's store, for garbage collection.
+struct StoredImage {
+  std::string id;
+  uint64_t size = 0;
+  WallTime added{};
+  bool pullable = false;  // a registry has it, as far as is known
+  bool pinned = false;
+};
+
+struct DiskSpace {
+  uint64_t capacity = 0, available = 0;  // bytes
+};
+
 class ImageService {
  public:
   virtual ~ImageService() = default;
@@ -42,6 +55,10 @@ class ImageService {
   virtual Status pin(const std::string& owner, const std::string& image_id) = 0;
   virtual Status unpin(const std::string& owner) = 0;
   virtual std::vector<NodeImage> list() = 0;
+  virtual std::vector<StoredImage> list_all() = 0;
+  virtual Result<DiskSpace> disk() = 0;
+  // With all its names. kConflict when a container uses it.
+  virtual Status remove(const std::string& id) = 0;
 };
 
 // Over the image store. Pulls run on an executor of their own with a few threads, so that they never starve the pods.

@@ -219,6 +219,13 @@ void LocalNodeDialer::node_http(apiserver::NodeHttpRequest request, HttpDone don
     executor_.post(tasks_.wrap([agent, done = std::move(done)]() mutable { done(apiserver::NodeHttpResponse{200, "application/json", agent->stats_summary()}); }));
     return;
   }
+  while (path.starts_with('/')) path.erase(0, 1);
+  while (path.ends_with('/')) path.pop_back();
+  if (path == "pods" || path == "runningpods") {
+    bool running = path == "runningpods";
+    executor_.post(tasks_.wrap([agent, running, done = std::move(done)]() mutable { done(apiserver::NodeHttpResponse{200, "application/json", agent->pods_json(running)}); }));
+    return;
+  }
   done(apiserver::NodeHttpResponse{404, "text/plain; charset=utf-8", "404 page not found\n"});
 }
 

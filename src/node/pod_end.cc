@@ -9,6 +9,7 @@
 #include "linux/pidfd.h"
 #include "network/pod_network.h"
 #include "node/action.h"
+#include "node/log_reader.h"
 #include "node/pod_worker.h"
 
 namespace reigen::node {
@@ -20,6 +21,27 @@ namespace {
 constexpr int64_t kMinimumGrace = 2;  // seconds after a preStop hook that took all the time
 constexpr size_t kTerminationLimit = 4096;
 constexpr size_t kFallbackLines = 80;
+constexpr size_t kFallbackBytes = 2048;
+
+// What the last lines of a log say; the parts of a line that was never ended are put together without a line's end.
+std::string log_tail(const std::string& path) {
+  std::string log = read_file(path, 64 << 20).value_or("");
+  size_t begin = log.size();
+  for (size_t lines = 0; begin > 0 && lines < kFallbackLines; ++lines) {
+    size_t before = begin >= 2 ? log.rfind('\n', begin - 2) : std::string::npos;
+    begin = before == std::string::npos ? 0 : before + 1;
+  }
+  std::string out;
+  for (size_t end; begin < log.size(); begin = end + 1) {
+    end = std::min(log.find('\n', begin), log.size());
+    auto line = parse_log_line(std::string_view(log).substr(begin, end - begin));
+    if (!line) continue;
+    out += line->text;
+    if (!line->partial) out += '\n';
+  }
+  if (out.size() > kFallbackBytes) out.erase(0, out.size() - kFallbackBytes);
+  return out;
+}
 
 }  // namespace
 
@@ -156,20 +178,7 @@ std::string PodWorker::termination_message(const Slot& slot, const runtime::Cont
   std::string text = read_file(termination_file(slot.spec->name, slot.run->attempt), 1 << 20).value_or("");
   if (text.size() > kTerminationLimit) text.resize(kTerminationLimit);
   if (!text.empty() || slot.spec->termination_message_policy != "FallbackToLogsOnError" || status.exit_code == 0) return text;
-  std::string log = read_file(log_path(slot.spec->name, slot.run->attempt), 64 << 20).value_or("");
-  std::string out;
-  size_t lines = 0;
-  for (size_t end = log.size(); end > 0 && lines < kFallbackLines && out.size() < 2048; ++lines) {
-    size_t begin = end >= 2 ? log.rfind('\n', end - 2) : std::string::npos;
-    begin = begin == std::string::npos ? 0 : begin + 1;
-    std::string_view line(log.data() + begin, end - begin);
-    size_t at = 0;
-    for (int field = 0; field < 3 && at != std::string_view::npos; ++field) at = line.find(' ', at) == std::string_view::npos ? at : line.find(' ', at) + 1;
-    out.insert(0, line.substr(std::min(at, line.size())));
-    end = begin;
-  }
-  if (out.size() > 2048) out.erase(0, out.size() - 2048);
-  return out;
+  return log_tail(log_path(slot.spec->name, slot.run->attempt));
 }
 
 }  // namespace reigen::node

@@ -59,6 +59,7 @@ void PodWorker::probe_done(const std::string& id, ProbeKind kind, ActionResult r
   } else if (!result.success) {
     event(*slot, true, "Unhealthy", std::string(name_of(index)) + " probe failed: " + result.output);
   }
+  if (result.warning) event(*slot, true, "ProbeWarning", std::string(name_of(index)) + " probe warning: " + result.output);
   bool was = state.passed, changed = false, kill = false;
   if (!result.errored) {
     state.successes = result.success ? state.successes + 1 : 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "api/nodev1.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -136,7 +137,18 @@ bool PodWorker::ensure_sandbox() {
   return true;
 }
 
+// This node has one runtime, whose handler has its name.
+Status PodWorker::check_runtime_class() {
+  const auto& name = base_.spec.runtime_class_name;
+  if (!name || name->empty() || context_.options.hollow) return {};
+  auto found = context_.client.get<api::nodev1::RuntimeClass>("", *name);
+  if (!found) return fail(found.error());
+  if ((*found)->handler == context_.runtime.name()) return {};
+  return fail(Code::kInvalidArgument, "no runtime for \"" + (*found)->handler + "\" is configured");
+}
+
 Status PodWorker::make_sandbox() {
+  TRY(check_runtime_class());
   runtime::SandboxSpec spec;
   spec.id = system_random().hex(32);
   spec.labels = {{"pod_uid", uid_}, {"pod_name", name_}, {"pod_namespace", namespace__}, {"attempt", std::to_string(sandbox_attempt_)}};
@@ -294,6 +306,11 @@ Result<runtime::ContainerSpec> PodWorker::spec_for(Slot& slot, const ImageInfo& 
   TRY_ASSIGN(auto env, make_environment(base_, *slot.spec, context_.facts, pod_ips_, context_.objects));
   SpecContext context{base_, *slot.spec, image, env, context_.facts, context_.options.seccomp_default, context_.options.data_dir + "/seccomp"};
   TRY_ASSIGN(auto spec, make_container_spec(context));
+  if (!slot.target.empty()) {
+    Slot* target = find_slot(slot.target);
+    if (!target || !target->run || target->run->id.empty()) return fail(Code::kInvalidArgument, "unable to find target container " + slot.target);
+    spec.pid_namespace_of = target->run->id;
+  }
   spec.id = system_random().hex(32);
   spec.sandbox_id = sandbox_id_;
   spec.labels = {{"pod_uid", uid_}, {"pod_name", name_}, {"pod_namespace", namespace__}, {"name", slot.spec->name}, {"attempt", std::to_string(attempt)},
@@ -326,6 +343,10 @@ void PodWorker::launch(Slot& slot, const ImageInfo& image) {
     wait_with(slot, reason, message);
     retry_after(kConfigRetry);
   };
+  if (slot.ephemeral) {
+    auto field = unsupported_in(*slot.spec, "spec.ephemeralContainers{" + slot.spec->name + "}.");
+    if (field) return give_up("UnsupportedField", field->path + ": " + field->why);
+  }
   auto spec = spec_for(slot, image, attempt);
   if (!spec) return give_up("CreateContainerConfigError", spec.error().message());
   (void)context_.images.pin("container-" + spec->id, image.id);
@@ -361,7 +382,7 @@ void PodWorker::launch(Slot& slot, const ImageInfo& image) {
     event(slot, true, "Failed", "Error: " + message);
     if (status) note_exit(slot, *status);
     else slot.run->state = ContainerRun::State::kExited;
-    wait_with(slot, "RunContainerError", message);
+    if (!slot.ephemeral) wait_with(slot, "RunContainerError", message);
     return retry_after(std::chrono::seconds(1));
   }
   event(slot, false, "Started", "Started container " + slot.spec->name);

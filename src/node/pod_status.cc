@@ -62,7 +62,9 @@ std::vector<VolumeMountStatus> mount_statuses(const Container& container) {
   return out;
 }
 
-ContainerStatus container_status(const Container& container, const PodView& view, bool has_init, bool is_init) {
+enum class Role : unsigned char { kInit, kMain, kEphemeral };
+
+ContainerStatus container_status(const Container& container, const PodView& view, bool has_init, Role role) {
   ContainerStatus status;
   status.name = container.name;
   status.image = container.image;
@@ -87,8 +89,9 @@ ContainerStatus container_status(const Container& container, const PodView& view
     status.state.waiting = *known.waiting;
   }
   bool running = status.state.running.has_value();
+  if (role == Role::kEphemeral) return status;  // nobody asks whether it is ready
   status.started = running && known.probed_started;
-  if (is_init && !is_sidecar(container)) {
+  if (role == Role::kInit && !is_sidecar(container)) {
     status.ready = status.state.terminated && status.state.terminated->exit_code == 0;
     status.started = running;
   } else {
@@ -255,6 +258,31 @@ void set_addresses(const Pod& pod, const PodView& view, PodStatus& status) {
 
 }  // namespace
 
+Container as_container(const EphemeralContainerCommon& from) {
+  Container out;
+  out.name = from.name;
+  out.image = from.image;
+  out.command = from.command;
+  out.args = from.args;
+  out.working_dir = from.working_dir;
+  out.ports = from.ports;
+  out.env_from = from.env_from;
+  out.env = from.env;
+  out.resources = from.resources;
+  out.resize_policy = from.resize_policy;
+  out.restart_policy = from.restart_policy;
+  out.volume_mounts = from.volume_mounts;
+  out.volume_devices = from.volume_devices;
+  out.termination_message_path = from.termination_message_path;
+  out.termination_message_policy = from.termination_message_policy;
+  out.image_pull_policy = from.image_pull_policy;
+  out.security_context = from.security_context;
+  out.stdin = from.stdin;
+  out.stdin_once = from.stdin_once;
+  out.tty = from.tty;
+  return out;
+}
+
 bool is_sidecar(const Container& container) { return container.restart_policy == "Always"; }
 
 bool restarts_after(const Pod& pod, const Container& container, bool init, int exit_code) {
@@ -267,9 +295,21 @@ bool restarts_after(const Pod& pod, const Container& container, bool init, int e
 
 PodStatus compute_pod_status(const Pod& pod, const PodView& view, api::Time now) {
   PodStatus status;
+  if (view.rejected) {
+    status.phase = "Failed";
+    status.reason = view.failed_reason;
+    status.message = view.failed_message;
+    status.conditions = pod.status.conditions;
+    status.start_time = view.start_time;
+    status.qos_class = pod.status.qos_class;
+    return status;
+  }
   bool has_init = !pod.spec.init_containers.empty();
-  for (const auto& container : pod.spec.init_containers) status.init_container_statuses.push_back(container_status(container, view, has_init, true));
-  for (const auto& container : pod.spec.containers) status.container_statuses.push_back(container_status(container, view, has_init, false));
+  for (const auto& container : pod.spec.init_containers) status.init_container_statuses.push_back(container_status(container, view, has_init, Role::kInit));
+  for (const auto& container : pod.spec.containers) status.container_statuses.push_back(container_status(container, view, has_init, Role::kMain));
+  for (const auto& container : pod.spec.ephemeral_containers) {
+    status.ephemeral_container_statuses.push_back(container_status(as_container(container), view, has_init, Role::kEphemeral));
+  }
   std::sort(status.container_statuses.begin(), status.container_statuses.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   std::vector<ContainerStatus> all = status.init_container_statuses;
   all.insert(all.end(), status.container_statuses.begin(), status.container_statuses.end());
@@ -304,7 +344,6 @@ PodStatus compute_pod_status(const Pod& pod, const PodView& view, api::Time now)
   status.nominated_node_name = pod.status.nominated_node_name;
   status.resize = pod.status.resize;
   status.resource_claim_statuses = pod.status.resource_claim_statuses;
-  status.ephemeral_container_statuses = pod.status.ephemeral_container_statuses;
   return status;
 }
 

@@ -33,13 +33,17 @@ struct ContainerView {
 };
 
 struct PodView {
-  std::map<std::string, ContainerView> containers;  // init containers too: names are unique in a pod
+  std::map<std::string, ContainerView> containers;  // init containers too: ephemeral ones too: names are unique in a pod
   bool sandbox_ready = false;
   std::vector<std::string> pod_ips, host_ips;
   bool terminal = false;            // nothing of it runs and nothing will
+  bool rejected = false;            // never taken: no container has a status
   std::string failed_reason, failed_message;  // evicted, rejected, deadline exceeded: phase Failed
   std::optional<api::Time> start_time;
 };
+
+// The container of an ephemeral one: same fields.
+api::corev1::Container as_container(const api::corev1::EphemeralContainerCommon& from);
 
 bool is_sidecar(const api::corev1::Container& container);  // a restartable init container
 

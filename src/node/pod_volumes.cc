@@ -183,10 +183,13 @@ Status prepare_volume(const VolumeContext& context, const Volume& volume) {
   return prepare_empty_dir(context, volume.empty_dir ? *volume.empty_dir : plain, path);
 }
 
-// Opens `path` below `root`, making missing folders, without ever following a link out of it.
+// Opens `path` below `root`, making missing folders with the mode of `root`, without ever following a link out of it.
 Result<Fd> open_subpath(const std::string& root, const std::string& path) {
   auto there = linux::open_beneath(root, path);
   if (there || there.error().code() != Code::kNotFound) return there;
+  TRY_ASSIGN(Fd volume, linux::open_beneath(root, ""));
+  struct stat owner {};
+  if (::fstat(volume.get(), &owner) != 0) return fail_errno("stat " + root);
   std::string done;
   for (size_t at = 0; at <= path.size();) {
     size_t end = std::min(path.find('/', at), path.size());
@@ -194,7 +197,10 @@ Result<Fd> open_subpath(const std::string& root, const std::string& path) {
     at = end + 1;
     if (part.empty() || part == ".") continue;
     TRY_ASSIGN(Fd parent, linux::open_beneath(root, done));
-    if (::mkdirat(parent.get(), part.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("make " + part + " in " + root + "/" + done);
+    bool made = ::mkdirat(parent.get(), part.c_str(), 0700) == 0;
+    if (!made && errno != EEXIST) return fail_errno("make " + part + " in " + root + "/" + done);
+    // As open as the volume itself, so that a user who may write there may write here.
+    if (made && ::fchmodat(parent.get(), part.c_str(), owner.st_mode & 07777, 0) != 0) return fail_errno("set the mode of " + part);
     done += (done.empty() ? "" : "/") + part;
   }
   return linux::open_beneath(root, path);
@@ -213,6 +219,25 @@ Status bind_subpath(const std::string& root, const std::string& subpath, const s
     if (!file) return fail_errno("create " + target);
   }
   return linux::bind_mount(fd.get(), target);
+}
+
+// A mount's subPath with its variables replaced and checked. All variables must have a value: a missing one would widen the mount.
+Result<std::string> subpath_of(const VolumeMount& mount, const Environment& env) {
+  std::string path = mount.sub_path;
+  if (!mount.sub_path_expr.empty()) {
+    std::set<std::string> missing;
+    path = expand_variables(mount.sub_path_expr, env, {}, &missing);
+    std::string names;
+    for (const auto& name : missing) names += (names.empty() ? "" : ", ") + name;
+    if (!names.empty()) return fail(Code::kInvalidArgument, "missing value for " + names);
+  }
+  if (path.starts_with('/')) return fail(Code::kInvalidArgument, "error SubPath `" + path + "` must not be an absolute path");
+  for (size_t at = 0; at <= path.size();) {
+    size_t end = std::min(path.find('/', at), path.size());
+    if (path.substr(at, end - at) == "..") return fail(Code::kInvalidArgument, "unable to provision SubPath `" + path + "`: must not contain '..'");
+    at = end + 1;
+  }
+  return path;
 }
 
 }  // namespace
@@ -245,7 +270,7 @@ Result<std::vector<runtime::Mount>> container_mounts(const VolumeContext& contex
     if (!volume) return fail(Code::kInvalidArgument, "cannot find volume \"" + mount.name + "\" to mount into container \"" + container.name + "\"");
     runtime::Mount result;
     result.source = volume->host_path ? volume->host_path->path : context.pod_dir + "/volumes/" + volume->name;
-    std::string subpath = mount.sub_path_expr.empty() ? mount.sub_path : expand_variables(mount.sub_path_expr, env);
+    TRY_ASSIGN(std::string subpath, subpath_of(mount, env));
     if (!subpath.empty()) {
       std::string target = context.pod_dir + "/subpaths/" + container.name + "/" + std::to_string(index);
       if (auto bound = bind_subpath(result.source, subpath, target); !bound) {

@@ -78,10 +78,12 @@ void PodWorker::set_pod(std::shared_ptr<const Pod> pod) {
     foreign.insert(foreign.end(), known.conditions.begin(), known.conditions.end());
     base_.status = std::move(known);
     base_.status.conditions = std::move(foreign);
-    base_.status.ephemeral_container_statuses = pod_->status.ephemeral_container_statuses;
   }
   std::vector<Slot> old = std::move(slots_);
   slots_.clear();
+  std::vector<Container> old_ephemeral = std::move(ephemeral_);  // `old` points into it
+  ephemeral_.clear();
+  for (const auto& container : base_.spec.ephemeral_containers) ephemeral_.push_back(as_container(container));
   auto add = [&](const Container& container, bool init) {
     auto it = std::find_if(old.begin(), old.end(), [&](const Slot& slot) { return slot.spec && slot.run && slot.spec->name == container.name; });
     for (auto& candidate : old) {
@@ -95,6 +97,11 @@ void PodWorker::set_pod(std::shared_ptr<const Pod> pod) {
   };
   for (const auto& container : base_.spec.init_containers) add(container, true);
   for (const auto& container : base_.spec.containers) add(container, false);
+  for (size_t i = 0; i < ephemeral_.size(); ++i) {
+    add(ephemeral_[i], false);
+    slots_.back().ephemeral = true;
+    slots_.back().target = base_.spec.ephemeral_containers[i].target_container_name;
+  }
 }
 
 namespace {
@@ -118,7 +125,7 @@ ContainerRun run_of(const ContainerStateTerminated& terminated) {
 void PodWorker::seed_from_status() {
   start_time_ = base_.status.start_time;
   for (auto& slot : slots_) {
-    for (const auto* list : {&base_.status.init_container_statuses, &base_.status.container_statuses}) {
+    for (const auto* list : {&base_.status.init_container_statuses, &base_.status.container_statuses, &base_.status.ephemeral_container_statuses}) {
       for (const auto& status : *list) {
         if (status.name != slot.spec->name) continue;
         if (status.last_state.terminated) slot.previous = run_of(*status.last_state.terminated);
@@ -229,7 +236,7 @@ void PodWorker::event(bool warning, const char* reason, std::string message) {
 }
 
 void PodWorker::event(const Slot& slot, bool warning, const char* reason, std::string message) {
-  auto about = client::reference_to(api::Object::of(pod_), std::string(slot.init ? "spec.initContainers{" : "spec.containers{") + slot.spec->name + "}");
+  auto about = client::reference_to(api::Object::of(pod_), std::string(slot.init ? "spec.initContainers{" : slot.ephemeral ? "spec.ephemeralContainers{" : "spec.containers{") + slot.spec->name + "}");
   context_.events.event(about, warning ? "Warning" : "Normal", reason, std::move(message));
 }
 
@@ -248,7 +255,8 @@ void PodWorker::admit() {
   admitted_ = true;
   if (auto rejection = context_.admit ? context_.admit(base_) : std::nullopt) {
     failed_reason_ = rejection->reason;
-    failed_message_ = rejection->message;
+    rejected_ = true;
+    failed_message_ = "Pod was rejected: " + rejection->message;
     event(true, rejection->reason.c_str(), rejection->message);
     return;
   }
@@ -277,7 +285,7 @@ bool PodWorker::wants_end() {
 
 // True when the regular containers may start.
 bool PodWorker::advance_init() {
-  bool main_started = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.init && slot.run; });
+  bool main_started = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.init && !slot.ephemeral && slot.run; });
   for (auto& slot : slots_) {
     if (!slot.init) continue;
     if (slot.sidecar) {
@@ -294,10 +302,18 @@ bool PodWorker::advance_init() {
   return true;
 }
 
+// Ephemeral containers start once, also while init containers run, and never again.
+void PodWorker::advance_ephemeral() {
+  for (auto& slot : slots_) {
+    if (slot.ephemeral && !slot.run) try_start(slot);
+  }
+}
+
 void PodWorker::advance() {
+  advance_ephemeral();
   if (!advance_init()) return;
   for (auto& slot : slots_) {
-    if (slot.init) continue;
+    if (slot.init || slot.ephemeral) continue;
     if (slot.active()) {
       if (!slot.started_image.empty() && slot.started_image != slot.spec->image && !slot.stopping) {
         stop(slot, std::chrono::seconds(base_.spec.termination_grace_period_seconds.value_or(30)),
@@ -346,6 +362,7 @@ PodView PodWorker::view(bool terminal) const {
   out.pod_ips = pod_ips_;
   out.host_ips = context_.facts.host_ips;
   out.terminal = terminal;
+  out.rejected = rejected_;
   out.failed_reason = failed_reason_;
   out.failed_message = failed_message_;
   out.start_time = start_time_;
@@ -397,7 +414,7 @@ void PodWorker::publish_handles() {
       handle.previous_log_path = log_path(slot.spec->name, slot.run->attempt - 1);
     }
     handles_[slot.spec->name] = std::move(handle);
-    if (!slot.init) main_names_.push_back(slot.spec->name);
+    if (!slot.init && !slot.ephemeral) main_names_.push_back(slot.spec->name);
   }
   shown_sandbox_ = sandbox_id_;
   shown_netns_ = netns_;

@@ -31,7 +31,7 @@ class EventRecorder;
 namespace reigen::node {
 
 struct Rejection {
-  std::string reason, message;  // status.reason and message of the Failed pod
+  std::string reason, message;  // status.reason of the Failed pod, and the event's message
 };
 
 // What all workers of a node share. Outlives them; `tasks` is stopped before anything else goes.
@@ -96,7 +96,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   };
   struct Slot {
     const api::corev1::Container* spec = nullptr;
-    bool init = false, sidecar = false;
+    bool init = false, sidecar = false, ephemeral = false;
+    std::string target;  // ephemeral: the container whose processes it sees
     std::optional<ContainerRun> run, previous;
     std::optional<api::corev1::ContainerStateWaiting> waiting;
     std::string stop_signal, started_image;
@@ -123,6 +124,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   bool wants_end();
   void advance();
   bool advance_init();
+  void advance_ephemeral();
   void on_exit(const std::string& id);
   void note_exit(Slot& slot, const runtime::ContainerStatus& status);
   void write_status(bool terminal = false);
@@ -144,6 +146,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   // pod_start.cc
   bool ensure_sandbox();
   Status make_sandbox();
+  Status check_runtime_class();
   Status write_files();
   bool ensure_volumes();
   void try_start(Slot& slot);
@@ -173,11 +176,12 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   // All of the strand.
   std::shared_ptr<const api::corev1::Pod> pod_;
   api::corev1::Pod base_;        // pod_ with the status as we know it
+  std::vector<api::corev1::Container> ephemeral_;  // those of base_, as slots_ need them
   std::vector<Slot> slots_;
   std::string sandbox_id_, netns_;
   int sandbox_attempt_ = 0;
   bool sandbox_ready_ = false, admitted_ = false, removed_ = false, finished_ = false, cleaned_ = false, volumes_ready_ = false, files_ready_ = false;
-  bool terminating_ = false, dirty_status_ = true, unsupported_ = false, deleted_object_ = false;
+  bool terminating_ = false, dirty_status_ = true, unsupported_ = false, rejected_ = false, deleted_object_ = false;
   Duration setup_backoff_{};
   std::vector<std::string> pod_ips_;
   std::optional<api::Time> start_time_;

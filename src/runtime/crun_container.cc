@@ -99,7 +99,17 @@ Record record_of(const ContainerSpec& spec, const CrunRuntime::Container& contai
 
 }  // namespace
 
+// "" when the container gets what its sandbox has.
+Result<std::string> CrunRuntime::State::target_namespace(const std::string& target) {
+  if (target.empty()) return "";
+  TRY_ASSIGN(auto container, find_container(target));
+  std::lock_guard lock(mutex);
+  if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "target container " + target + " is not running");
+  return "/proc/" + std::to_string(container->status.pid) + "/ns/pid";
+}
+
 Status CrunRuntime::create_container(const ContainerSpec& spec) {
+  TRY_ASSIGN(std::string target_namespace, state_->target_namespace(spec.pid_namespace_of));
   TRY_ASSIGN(auto sandbox, state_->find_sandbox(spec.sandbox_id));
   if (sandbox->stale) return fail(Code::kUnavailable, "the namespaces of sandbox " + spec.sandbox_id + " are gone");
   auto container = std::make_shared<Container>();
@@ -117,7 +127,7 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
   container->tty = spec.tty;
   container->stdin_open = spec.stdin_open;
   container->stdin_once = spec.stdin_once;
-  container->own_pid_namespace = !sandbox->host_pid && sandbox->status.init_pid == 0;
+  container->own_pid_namespace = !sandbox->host_pid && sandbox->status.init_pid == 0 && target_namespace.empty();
   {
     std::lock_guard lock(state_->mutex);
     if (!state_->containers.emplace(spec.id, container).second) return fail(Code::kAlreadyExists, "container " + spec.id + " exists");
@@ -139,6 +149,10 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
     context.ipc_namespace = namespace_path(folder, "ipc", sandbox->host_ipc);
     context.host_pid = sandbox->host_pid;
     if (sandbox->status.init_pid) context.pid_namespace = "/proc/" + std::to_string(sandbox->status.init_pid) + "/ns/pid";
+    if (!target_namespace.empty()) {
+      context.host_pid = false;
+      context.pid_namespace = target_namespace;
+    }
     context.cgroup_v2 = state_->cgroups.mode() == linux::Cgroups::Mode::kV2;
     context.shm_path = sandbox->host_ipc ? "/dev/shm" : folder + "/shm";
     context.init_path = state_->wrapper();

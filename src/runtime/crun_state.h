@@ -69,6 +69,7 @@ struct CrunRuntime::State {
 
   Result<std::shared_ptr<Container>> find_container(const std::string& id);
   Result<std::shared_ptr<Sandbox>> find_sandbox(const std::string& id);
+  Result<std::string> target_namespace(const std::string& target);
 
   void save_state(const Container& container);  // mutex held
   // Watches both processes; calls check_exit when one ends.

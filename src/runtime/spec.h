@@ -94,6 +94,7 @@ struct ContainerSpec {
   std::string sandbox_id;
   Labels labels;           // given back by list_containers()
   std::string cgroup_name; // below the sandbox's cgroup; empty: the id
+  std::string pid_namespace_of;  // id of a running container whose processes it sees; empty: as the sandbox says
   Root root;
   std::vector<std::string> argv;
   std::vector<std::string> env;  // "K=V"
