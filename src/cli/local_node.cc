@@ -1,8 +1,10 @@
 #include "cli/local_node.h"
 
 #include <fmt/core.h>
+#include <sys/wait.h>
 
 #include "base/check.h"
+#include "base/executor.h"
 #include "base/files.h"
 #include "base/ip.h"
 #include "base/log.h"
@@ -14,6 +16,8 @@
 #include "image/image_store.h"
 #include "image/puller.h"
 #include "linux/mount.h"
+#include "linux/pidfd.h"
+#include "network/helper_process.h"
 #include "network/pod_network.h"
 #include "node/agent.h"
 #include "node/image_service.h"
@@ -26,6 +30,8 @@ namespace reigen::cli {
 namespace {
 
 constexpr const char* kVersion = "v1.32.0+reigen";
+constexpr auto kHelperPause = std::chrono::milliseconds(200);
+constexpr auto kHelperRetry = std::chrono::seconds(30);
 
 // The first /24 of the cluster's range: the share of the only node.
 std::string first_share(const std::string& range) { return range.substr(0, range.find('/')) + "/24"; }
@@ -62,11 +68,17 @@ struct LocalNode::State {
   std::unique_ptr<client::Informers> proxy_informers, dns_informers;
   std::unique_ptr<proxy::ServiceWatch> service_watch;
   std::unique_ptr<dns::Publisher> publisher;
+  Fd helper_process;  // of the name server; guarded by running on helper_strand
+  Poller::Handle helper_watch = 0;
+  Strand helper_strand{executor};
+  TaskGroup tasks;
 
   Status open();
   Status open_network();
   node::AgentOptions agent_options() const;
   void start_services(ControlPlane& plane);
+  void keep_name_server();
+  void forget_name_server();
 };
 
 Status LocalNode::State::open_network() {
@@ -136,6 +148,36 @@ void LocalNode::State::start_services(ControlPlane& plane) {
   dns_informers->start();
 }
 
+// Starts the name server when none lives, and again when it has ended. Pods can run without names: what is wrong is said, and tried again.
+void LocalNode::State::keep_name_server() {
+  forget_name_server();
+  dns::HelperOptions options;
+  options.instance = instance.id;
+  options.run_directory = instance.run_dir;
+  options.listen = dns;
+  auto again = [this](Duration delay) { helper_strand.after(delay, tasks.wrap([this] { keep_name_server(); })); };
+  if (auto started = dns::ensure_helper(options); !started) {
+    LOG(kError, "dns", "the name server does not run: {}", started.error().message());
+    return again(kHelperRetry);
+  }
+  auto helper = network::living_helper(instance.run_dir);
+  auto process = helper ? linux::open_process(helper->pid, helper->start_time) : Result<Fd>(fail(Code::kNotFound, "it has ended"));
+  if (!process) return again(kHelperPause);
+  helper_process = std::move(*process);
+  auto watch = poller.on_exit(helper_process.get(), tasks.wrap([this, again] {
+    LOG(kWarning, "dns", "the name server has ended; another one is started");
+    again(kHelperPause);
+  }));
+  if (watch) helper_watch = *watch;
+}
+
+void LocalNode::State::forget_name_server() {
+  if (helper_watch) poller.remove(std::exchange(helper_watch, 0));
+  siginfo_t info{};
+  if (helper_process) (void)::waitid(P_PIDFD, static_cast<id_t>(helper_process.get()), &info, WEXITED | WNOHANG);  // ours when this process started it
+  helper_process.reset();
+}
+
 LocalNode::LocalNode(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LocalNode::~LocalNode() { stop(); }
 
@@ -153,16 +195,13 @@ Status LocalNode::start(ControlPlane& plane) {
                                                 *state_->images, *state_->network, state_->executor, &state_->poller);
   state_->dialer->add(*state_->agent);
   state_->agent->start();
-  dns::HelperOptions helper;
-  helper.instance = state_->instance.id;
-  helper.run_directory = state_->instance.run_dir;
-  helper.listen = state_->dns;
-  // Pods can run without names; what is wrong is said, and the next start tries again.
-  if (auto started = dns::ensure_helper(helper); !started) LOG(kError, "dns", "the name server does not run: {}", started.error().message());
+  state_->helper_strand.post(state_->tasks.wrap([state = state_.get()] { state->keep_name_server(); }));
   return {};
 }
 
 void LocalNode::stop() {
+  state_->tasks.stop();
+  state_->forget_name_server();
   if (state_->agent) {
     state_->dialer->remove(*state_->agent);
     state_->agent->stop();

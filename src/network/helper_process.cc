@@ -30,6 +30,10 @@ std::optional<HelperRecord> living_helper(const std::string& run_directory) {
   record.start_time = start;
   auto now = process_start_time(record.pid);
   if (!now || *now != record.start_time) return std::nullopt;
+  // One that has ended keeps its number until its parent has looked.
+  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, record.pid, 0)));
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  if (!pidfd || poll(&ended, 1, 0) > 0) return std::nullopt;
   return record;
 }
 
