@@ -91,6 +91,11 @@ void mark_resized(Pod& pod, const Pod& old) {
   }
 }
 
+// A negative time means one second, as Kubernetes' conversion has it.
+void mend_grace_period(api::corev1::PodSpec& spec) {
+  if (spec.termination_grace_period_seconds.value_or(0) < 0) spec.termination_grace_period_seconds = 1;
+}
+
 class PodStrategy final : public Strategy {
  public:
   void prepare_create(StrategyContext& context, Object& object) const override {
@@ -98,6 +103,7 @@ class PodStrategy final : public Strategy {
     pod.status = PodStatus();
     pod.status.phase = "Pending";
     pod.status.qos_class = api::qos_class(pod.spec);
+    mend_grace_period(pod.spec);
     drop_disabled_fields(pod.spec, nullptr);
     add_gated_condition(pod, context.now);
     mirror_service_account(pod.spec);
@@ -112,7 +118,10 @@ class PodStrategy final : public Strategy {
     Pod& pod = object.mut<Pod>();
     const Pod& old = before.as<Pod>();
     switch (context.part) {
-      case Part::kMain: pod.status = old.status; break;
+      case Part::kMain:
+        pod.status = old.status;
+        mend_grace_period(pod.spec);
+        break;
       case Part::kStatus: return prepare_status(pod, old);
       case Part::kEphemeralContainers: {
         Pod out = only_identity(pod, old);

@@ -15,6 +15,7 @@
 #include "apiserver/verb/write.h"
 #include "http/server.h"
 #include "http/stream_session.h"
+#include "http/websocket.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -118,6 +119,42 @@ struct Pump : std::enable_shared_from_this<Pump> {
   }
 };
 
+// A log over a WebSocket: its bytes as messages, in base64 when the client asked for that.
+void pump_log(const CallPtr& call, std::shared_ptr<ByteStream> source) {
+  const std::string plain = "binary.k8s.io", encoded = "base64.binary.k8s.io";
+  http::accept_websocket(*call->request, call->responder, {"", plain, encoded}, [call, source, encoded](Result<http::AcceptedWebSocket> accepted) {
+    if (!accepted) return source->close();
+    struct Sender : std::enable_shared_from_this<Sender> {
+      std::shared_ptr<ByteStream> source;
+      std::shared_ptr<http::WebSocket> socket;
+      bool text = false;
+      void next() {
+        source->read(64 << 10, [self = shared_from_this()](Result<std::string> bytes) {
+          if (!bytes || bytes->empty()) return self->socket->close(1000);
+          self->socket->send(self->text ? api::base64_encode(*bytes) : *bytes, self->text, [self](Status status) {
+            if (status) self->next();
+            else self->source->close();
+          });
+        });
+      }
+      void listen() {
+        socket->receive([self = shared_from_this()](Result<http::WebSocketMessage> message) {
+          if (!message || message->kind == http::WebSocketMessage::Kind::kClose) return self->source->close();
+          self->listen();
+        });
+      }
+    };
+    auto sender = std::make_shared<Sender>();
+    sender->source = source;
+    sender->socket = accepted->socket;
+    sender->text = accepted->protocol == encoded;
+    sender->listen();
+    sender->next();
+  });
+}
+
+bool wants_websocket(const http::Request& request) { return http::iequals(request.headers.get("Upgrade"), "websocket"); }
+
 void do_log(const CallPtr& call) {
   auto options = log_options(*call);
   if (!options) return call->fail(options.error());
@@ -126,6 +163,7 @@ void do_log(const CallPtr& call) {
   call->core.dialer->logs(std::move(*options), [call](Result<std::shared_ptr<ByteStream>> stream) {
     if (!stream) return call->fail(api::find_status(stream.error()) ? stream.error() : api::bad_request(stream.error().message()));
     count_answer(*call, 200);
+    if (wants_websocket(*call->request)) return pump_log(call, std::move(*stream));
     call->responder->start(200, answer_headers(*call, "text/plain"));
     auto pump = std::make_shared<Pump>();
     pump->source = std::move(*stream);

@@ -161,7 +161,25 @@ class NodeLifecycle final : public Controller, public client::Reconciler {
     return next;
   }
 
+  // The pod's status tells why it goes, before it goes.
+  void mark_disrupted(const Pod& pod) {
+    api::corev1::PodCondition condition;
+    condition.type = "DisruptionTarget";
+    condition.status = "True";
+    condition.reason = "DeletionByTaintManager";
+    condition.message = "Taint manager: deleting due to NoExecute taint";
+    condition.last_transition_time = api::Time(clock_.wall());
+    Pod changed = pod;
+    auto known = std::ranges::find(changed.status.conditions, condition.type, &api::corev1::PodCondition::type);
+    if (known == changed.status.conditions.end()) changed.status.conditions.push_back(condition);
+    else if (known->status == "True") return;
+    else *known = condition;
+    auto written = client_.update_status(std::move(changed));
+    if (!written && !api::is_not_found(written.error())) LOG(kWarning, "node-lifecycle", "mark {}/{}: {}", pod.metadata.namespace_, pod.metadata.name, written.error().message());
+  }
+
   void evict(const Pod& pod) {
+    mark_disrupted(pod);
     auto object = api::Object::of(std::make_shared<Pod>(pod));
     events_.event(object, "Normal", "TaintManagerEviction", "Marking for deletion Pod " + pod.metadata.namespace_ + "/" + pod.metadata.name);
     auto removed = client_.remove<Pod>(pod.metadata.namespace_, pod.metadata.name, client::DeleteOptions{.uid = pod.metadata.uid});
