@@ -55,19 +55,14 @@ std::string internal_name(const api::KindInfo& kind) {
 
 // The document's kind must be the expected one (empty: taken as that).
 Status check_kind(std::string_view api_version, std::string_view kind, const api::KindInfo& expected) {
+  std::string why = kind_mismatch(api_version, kind, expected);
+  if (why.empty()) return {};
   if (api_version.empty()) api_version = expected.api_version;
   if (kind.empty()) kind = expected.kind;
-  if (api_version == expected.api_version && kind == expected.kind) return {};
-  const api::KindInfo* other = api::find_kind(api_version, kind);
-  if (!other)
-    return not_handled(version_part(api_version), kind, expected,
-                       "no kind \"" + std::string(kind) + "\" is registered for version \"" + std::string(api_version) +
-                           "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"");
-  if (kind == expected.kind && group_part(api_version) == expected.group)
+  if (kind == expected.kind && group_part(api_version) == expected.group && api::find_kind(api_version, kind))
     return reigen::fail(api::bad_request("the API version in the data (" + std::string(api_version) + ") does not match the expected API version (" +
                                          std::string(expected.api_version) + ")"));
-  return not_handled(version_part(api_version), kind, expected,
-                     "converting (" + std::string(other->type->go_name) + ") to (" + internal_name(expected) + "): unknown conversion");
+  return not_handled(version_part(api_version), kind, expected, why);
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -135,6 +130,17 @@ Result<Parsed> parse_protobuf_body(std::string_view body, const api::KindInfo& e
 }
 
 }  // namespace
+
+std::string kind_mismatch(std::string_view api_version, std::string_view kind, const api::KindInfo& expected) {
+  if (api_version.empty()) api_version = expected.api_version;
+  if (kind.empty()) kind = expected.kind;
+  if (api_version == expected.api_version && kind == expected.kind) return {};
+  const api::KindInfo* other = api::find_kind(api_version, kind);
+  if (!other)
+    return "no kind \"" + std::string(kind) + "\" is registered for version \"" + std::string(api_version) +
+           "\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"";
+  return "converting (" + std::string(other->type->go_name) + ") to (" + internal_name(expected) + "): unknown conversion";
+}
 
 Error unsupported_body() {
   return api::unsupported_media_type("the body of the request was in an unknown format - accepted media types include: " + std::string(kAccepted));

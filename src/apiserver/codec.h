@@ -13,6 +13,9 @@
 
 namespace reigen::apiserver {
 
+// Why a document of that apiVersion and kind (empty: as expected) cannot be read as the expected one; empty where it can.
+std::string kind_mismatch(std::string_view api_version, std::string_view kind, const api::KindInfo& expected);
+
 // The body of a create or update as an object of `expected`, with schema defaults. `findings` gets the texts of strict decoding when
 // validation is kWarn; with kStrict they are an error. Errors carry the statuses of kube-apiserver (400).
 Result<api::Object> decode_body(std::string_view body, Encoding encoding, const api::KindInfo& expected, FieldValidation validation,

@@ -8,6 +8,7 @@ std::vector<std::unique_ptr<Controller>> make_all_controllers(Context& context) 
   all.push_back(make_root_ca_controller(context));
   all.push_back(make_clusterrole_aggregation_controller(context));
   all.push_back(make_nodelifecycle_controller(context));
+  all.push_back(make_ttl_controller(context));
   all.push_back(make_replicaset_controller(context));
   all.push_back(make_replication_controller(context));
   all.push_back(make_deployment_controller(context));

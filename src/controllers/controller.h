@@ -46,6 +46,7 @@ std::unique_ptr<Controller> make_root_ca_controller(Context& context);
 std::unique_ptr<Controller> make_clusterrole_aggregation_controller(Context& context);
 std::unique_ptr<Controller> make_podgc_controller(Context& context);
 std::unique_ptr<Controller> make_nodelifecycle_controller(Context& context);
+std::unique_ptr<Controller> make_ttl_controller(Context& context);
 std::unique_ptr<Controller> make_garbage_collector(Context& context);
 
 // One of each, in the order in which they are started.

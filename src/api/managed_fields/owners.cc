@@ -147,6 +147,7 @@ std::vector<metav1::ManagedFieldsEntry> managed_fields_from_scale(const std::vec
     if (!owner.fields.has({PathElement::field("spec"), PathElement::field("replicas")})) continue;
     owner.api_version = parent_api_version;
     owner.fields = set_of(replicas);
+    owner.time = {};  // kube-apiserver loses it here
     out.push_back(std::move(owner));
   }
   return encode_owners(std::move(out));

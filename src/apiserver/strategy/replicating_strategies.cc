@@ -158,8 +158,6 @@ class ReplicaSetStrategy final : public Strategy {
   void warnings_on_update(StrategyContext& context, const Object& object, const Object& old, std::vector<std::string>& texts) const override {
     if (context.part != Part::kStatus) warn_of_changed_template(object, old, object.as<ReplicaSet>().spec.template_, "spec.template", texts);
   }
-  std::vector<std::string_view> fields() const override { return {"status.replicas"}; }
-  std::string field_value(const Object& object, std::string_view) const override { return std::to_string(object.as<ReplicaSet>().status.replicas); }
 
  private:
   static void validate_spec(const Object& object, const PodTemplateSpec* old, FieldErrors& errors) {

@@ -2,7 +2,6 @@
 
 #include <string_view>
 
-#include "api/batchv1.h"
 #include "api/certificatesv1.h"
 #include "api/kind_info.h"
 #include "api/object.h"
@@ -18,18 +17,6 @@ namespace {
 class CountingStrategy : public Strategy {
  public:
   bool counts_generation() const override { return true; }
-};
-
-class PodTemplateStrategy final : public Strategy {
- public:
-  bool counts_generation() const override { return true; }
-  bool returns_deleted_object() const override { return true; }
-};
-
-class JobStrategy final : public CountingStrategy {
- public:
-  std::vector<std::string_view> fields() const override { return {"status.successful"}; }
-  std::string field_value(const api::Object& object, std::string_view) const override { return std::to_string(object.as<api::batchv1::Job>().status.succeeded); }
 };
 
 class SigningRequestStrategy final : public Strategy {
@@ -62,7 +49,7 @@ constexpr Line kLines[] = {
     {"", "Service", service_strategy},
     {"", "Event", event_strategy},
     {"", "ServiceAccount", returning_strategy},
-    {"", "PodTemplate", instance<PodTemplateStrategy>},
+    {"", "PodTemplate", pod_template_strategy},
     {"", "PersistentVolume", returning_strategy},
     {"", "PersistentVolumeClaim", returning_strategy},
     {"", "ResourceQuota", resource_quota_strategy},
@@ -76,7 +63,7 @@ constexpr Line kLines[] = {
     {"storage.k8s.io", "StorageClass", storage_class_strategy},
     {"storage.k8s.io", "CSINode", returning_strategy},
     {"storage.k8s.io", "VolumeAttachment", volume_attachment_strategy},
-    {"batch", "Job", instance<JobStrategy>},
+    {"batch", "Job", job_strategy},
     {"certificates.k8s.io", "CertificateSigningRequest", instance<SigningRequestStrategy>},
     {"batch", "CronJob", cron_job_strategy},
     {"policy", "PodDisruptionBudget", pod_disruption_budget_strategy},

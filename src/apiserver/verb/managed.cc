@@ -16,11 +16,11 @@ namespace {
 
 api::FieldTracking tracking_of(Call& call) {
   api::FieldTracking tracking;
-  tracking.kind = call.resource->kind;
+  tracking.kind = &view_kind(call);
   tracking.subresource = call.subresource ? call.subresource->subresource : std::string_view();
   tracking.reset = api::reset_fields(call.info.group, call.info.version, call.resource->plural(), tracking.subresource);
   tracking.now = api::Time(call.core.now());
-  tracking.convert = [kind = call.resource->kind](const api::Value& document, std::string_view api_version) -> Result<api::TypedDocument> {
+  tracking.convert = [kind = tracking.kind](const api::Value& document, std::string_view api_version) -> Result<api::TypedDocument> {
     const api::KindInfo* to = api::find_kind(api_version, kind->kind);
     std::string_view from_version = document.text_at({"apiVersion"});
     const api::KindInfo* from = api::find_kind(from_version, kind->kind);
@@ -36,7 +36,6 @@ api::FieldTracking tracking_of(Call& call) {
 }  // namespace
 
 Status manage_update(Call& call, api::Object& object, const api::Object& live, const WriteOptions& options) {
-  if (&object.kind() != call.resource->kind) return {};  // a Scale
   std::string manager = api::manager_of(options.field_manager, call.request->headers.get("User-Agent"));
   api::track_update(tracking_of(call), live ? &live : nullptr, object, manager);
   return {};

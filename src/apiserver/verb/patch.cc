@@ -100,6 +100,9 @@ Result<api::Object> patched(Call& call, const PatchRun& run, const api::Object& 
     TRY(api::apply_strategic_patch(document, run.patch, live.type()));
   }
   auto shown = [&] { return api::BadValue(run.kind == PatchKind::kStrategic ? go_text(run.patch) : api::to_json(document)); };
+  // A strategic patch goes by the type of the live object alone.
+  if (run.kind != PatchKind::kStrategic)
+    if (std::string why = kind_mismatch(document.text_at({"apiVersion"}), document.text_at({"kind"}), live.kind()); !why.empty()) return patch_invalid(shown(), why);
   api::DecodeNotes notes;
   auto object = api::from_value(document, live.kind(), &notes);
   if (!object) return patch_invalid(shown(), object.error().message());
@@ -135,7 +138,7 @@ Status check_identity(Call& call, api::Object& object, bool exists) {
 Result<api::Object> make_object(const CallPtr& call, const PatchRun& run, const api::Object& current) {
   api::Object live;
   if (current) {
-    TRY_ASSIGN(live, to_view(*call, current));
+    TRY_ASSIGN(live, to_written_view(*call, current));
   }
   TRY_ASSIGN(api::Object object, apply_once(*call, run, live));
   TRY(check_identity(*call, object, static_cast<bool>(current)));

@@ -36,7 +36,7 @@ Result<api::Object> read_update(Call& call, const WriteOptions& options) {
 Result<api::Object> make_object(const CallPtr& call, const api::Object& wanted, const WriteOptions& options, const api::Object& current) {
   api::Object object = wanted, live;
   if (current) {
-    TRY_ASSIGN(live, to_view(*call, current));
+    TRY_ASSIGN(live, to_written_view(*call, current));
   }
   TRY(manage_update(*call, object, live, options));
   TRY_ASSIGN(api::Object stored, from_view(*call, current, std::move(object)));

@@ -5,9 +5,14 @@
 #include "api/corev1.h"
 #include "api/errors.h"
 #include "api/label_selector.h"
+#include "api/managed_fields.h"
 #include "api/metav1.h"
+#include "api/validation.h"
 #include "apiserver/codec.h"
+#include "apiserver/conversion.h"
+#include "apiserver/metadata.h"
 #include "apiserver/registry.h"
+#include "apiserver/strategy.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -55,6 +60,18 @@ void set_replicas(Object& object, int32_t replicas) {
   else object.mut<api::corev1::ReplicationController>().spec.replicas = replicas;
 }
 
+api::Path replicas_path() { return {api::PathElement::field("spec"), api::PathElement::field("replicas")}; }
+
+Status validate_scale(const Scale& scale, const std::string& name) {
+  static const Strategy kPlain;  // whose names are subdomains
+  api::FieldErrors errors;
+  validate_meta(scale.metadata, true, kPlain, errors);
+  api::FieldPath spec("spec");
+  if (scale.spec.replicas < 0) errors.push_back(api::FieldError::invalid(spec.child("replicas"), scale.spec.replicas, std::string(api::kMustBeNonNegative)));
+  if (errors.empty()) return {};
+  return reigen::fail(api::invalid({"autoscaling", "Scale"}, name, errors));
+}
+
 }  // namespace
 
 const api::KindInfo& view_kind(const Call& call) { return is_scale(call) ? *call.subresource->kind : *call.resource->kind; }
@@ -65,17 +82,24 @@ Result<Object> to_view(const Call& call, const Object& current) {
   return Object::of(std::move(scale));
 }
 
+Result<Object> to_written_view(const Call& call, const Object& current) {
+  TRY_ASSIGN(Object view, to_view(call, current));
+  if (is_scale(call)) view.mut_meta().managed_fields = api::managed_fields_of_scale(current.meta().managed_fields, current.kind().api_version, replicas_path());
+  return view;
+}
+
 Result<Object> from_view(const Call& call, const Object& current, Object view) {
   if (!is_scale(call)) return convert(std::move(view), *call.resource->stored);
-  if (!current) return reigen::fail(api::not_found(call.resource->name(), call.name()));
+  if (!current) return reigen::fail(api::not_found({call.resource->group(), std::string(call.resource->plural()) + "/scale"}, call.name()));
   const auto& scale = view.as<Scale>();
-  if (scale.spec.replicas < 0) {
-    api::FieldErrors errors;
-    api::FieldPath spec("spec");
-    errors.push_back(api::FieldError::invalid(spec.child("replicas"), scale.spec.replicas, "must be greater than or equal to 0"));
-    return reigen::fail(api::invalid({"autoscaling", "Scale"}, scale.metadata.name, errors));
-  }
+  TRY(validate_scale(scale, current.meta().name));
+  const std::string& uid = current.meta().uid;
+  if (!scale.metadata.uid.empty() && scale.metadata.uid != uid)
+    return reigen::fail(api::conflict({call.resource->group(), std::string(call.resource->plural()) + "/scale"}, current.meta().name,
+                                      "Precondition failed: UID in precondition: " + scale.metadata.uid + ", UID in object meta: " + uid));
   Object object = current;
+  auto owners = api::managed_fields_from_scale(current.meta().managed_fields, scale.metadata.managed_fields, current.kind().api_version, replicas_path());
+  object.mut_meta().managed_fields = std::move(owners);
   object.mut_meta().resource_version = scale.metadata.resource_version;
   set_replicas(object, scale.spec.replicas);
   return object;

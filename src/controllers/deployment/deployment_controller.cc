@@ -262,12 +262,10 @@ class DeploymentController final : public Controller, public client::Reconciler 
     if (old && *old == revision) return {};
     auto changed = work.deployment;
     changed.metadata.annotations[std::string(kRevisionAnnotation)] = revision;
-    TRY_ASSIGN(auto written, client_.update(std::move(changed)));
+    // Through the status, because an annotation of the main part counts as a new generation.
+    TRY_ASSIGN(auto written, client_.update_status(std::move(changed)));
     loop_.wrote(work.key, deployments_.untyped(), api::Object::of(written));
-    // Conditions found on the way are not stored yet.
-    auto conditions = std::move(work.deployment.status.conditions);
     work.deployment = *written;
-    work.deployment.status.conditions = std::move(conditions);
     return {};
   }
 
