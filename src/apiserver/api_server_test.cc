@@ -185,5 +185,46 @@ TEST(MediaType, the_first_acceptable_clause_counts) {
   EXPECT_FALSE(negotiate_output("text/html", choices));
 }
 
+TEST_F(ApiServerTest, a_patch_cannot_make_an_object_of_another_kind) {
+  ASSERT_TRUE(create("a"));
+  client::Request patch = request(client::Verb::kPatch, "a");
+  for (const char* body : {R"({"kind":"Secret"})", R"({"apiVersion":"v2"})"}) {
+    patch.patch = body;
+    auto patched = transport_->call(patch);
+    ASSERT_FALSE(patched);
+    EXPECT_EQ(api::status_of(patched.error()).code, 422) << body;
+  }
+  patch.patch_type = client::PatchType::kStrategic;
+  patch.patch = R"({"kind":"Secret"})";
+  EXPECT_TRUE(transport_->call(patch));
+}
+
+TEST_F(ApiServerTest, an_applied_scale_owns_the_replicas) {
+  using api::corev1::ReplicationController;
+  auto apply = [&](const char* subresource, const char* manager, const char* document, bool force) {
+    client::Request out = request(client::Verb::kApply, "a");
+    out.kind = &api::kind_of<ReplicationController>();
+    out.subresource = subresource;
+    out.patch = document;
+    out.field_manager = manager;
+    out.force = force;
+    return transport_->call(out);
+  };
+  const char* controller = R"({"apiVersion":"v1","kind":"ReplicationController","metadata":{"name":"a"},"spec":{"replicas":2,"selector":{"a":"b"},
+      "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}})";
+  const char* scale = R"({"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"a"},"spec":{"replicas":3}})";
+  auto made = apply("", "one", controller, false);
+  ASSERT_TRUE(made) << made.error().message();
+  auto conflict = apply("scale", "scaler", scale, false);
+  ASSERT_FALSE(conflict);
+  EXPECT_EQ(conflict.error().message(), "Apply failed with 1 conflict: conflict with \"one\": .spec.replicas");
+  auto scaled = apply("scale", "scaler", scale, true);
+  ASSERT_TRUE(scaled) << scaled.error().message();
+  EXPECT_TRUE(scaled->object.meta().managed_fields.empty());
+  auto again = apply("", "one", controller, false);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().message(), "Apply failed with 1 conflict: conflict with \"scaler\" with subresource \"scale\": .spec.replicas");
+}
+
 }  // namespace
 }  // namespace reigen::apiserver

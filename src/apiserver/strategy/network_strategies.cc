@@ -81,6 +81,9 @@ class NetworkPolicyStrategy final : public Strategy {
   void validate(StrategyContext&, const Object& object, FieldErrors& errors) const override { check_policy(errors, object.as<NetworkPolicy>().spec, false); }
   void validate_update(StrategyContext&, const Object& object, const Object& old, FieldErrors& errors) const override {
     bool lenient = !api::validate_label_selector(FieldPath(), old.as<NetworkPolicy>().spec.pod_selector).empty();
+    repeat_meta(*this, object, true, errors);
+    // Kubernetes validates the whole twice.
+    check_policy(errors, object.as<NetworkPolicy>().spec, lenient);
     check_policy(errors, object.as<NetworkPolicy>().spec, lenient);
   }
   bool counts_generation() const override { return true; }

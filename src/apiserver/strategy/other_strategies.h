@@ -16,5 +16,6 @@ const Strategy& ingress_strategy();
 const Strategy& ingress_class_strategy();
 const Strategy& storage_class_strategy();
 const Strategy& volume_attachment_strategy();
+const Strategy& claim_strategy();
 
 }  // namespace reigen::apiserver

@@ -51,7 +51,7 @@ constexpr Line kLines[] = {
     {"", "ServiceAccount", returning_strategy},
     {"", "PodTemplate", pod_template_strategy},
     {"", "PersistentVolume", returning_strategy},
-    {"", "PersistentVolumeClaim", returning_strategy},
+    {"", "PersistentVolumeClaim", claim_strategy},
     {"", "ResourceQuota", resource_quota_strategy},
     {"", "LimitRange", limit_range_strategy},
     {"node.k8s.io", "RuntimeClass", runtime_class_strategy},

@@ -121,8 +121,7 @@ void cron_job_row(const api::Object& object, WallTime now, Row& row) {
   row.text(cron.metadata.name);
   row.text(cron.spec.schedule);
   row.text(cron.spec.time_zone ? *cron.spec.time_zone : "<none>");
-  if (cron.spec.suspend) row.boolean(*cron.spec.suspend);
-  else row.text("<unset>");
+  row.text(!cron.spec.suspend ? "<unset>" : *cron.spec.suspend ? "True" : "False");
   row.number(static_cast<int64_t>(cron.status.active.size()));
   row.text(cron.status.last_schedule_time ? age_of(*cron.status.last_schedule_time, now) : "<none>");
   row.text(age(object, now));
