@@ -52,7 +52,7 @@ Error exists_error(CreateRun& run, const api::Object& object) {
   return api::to_error(std::move(status));
 }
 
-void finish(const CreateRunPtr& run, api::Object object, StrategyContext context, Rollback rollback, Result<store::Commit> commit) {
+void finish(const CreateRunPtr& run, const api::Object& object, StrategyContext context, Rollback rollback, Result<store::Commit> commit) {
   if (commit) {
     run->call->resource->strategy->after_create(context, object);
     return run->plan.done(WriteResult{.created = true, .entry = commit->entry, .object = {}});
@@ -91,7 +91,7 @@ void attempt(const CreateRunPtr& run) {
   write.expected = 0;
   write.ttl = resource.strategy->time_to_live(object);
   call.core.store.write(std::move(write), [run, object, context, undo = std::exchange(begun.rollback, {})](Result<store::Commit> commit) mutable {
-    finish(run, std::move(object), context, std::move(undo), std::move(commit));
+    finish(run, object, context, std::move(undo), std::move(commit));
   });
 }
 
