@@ -120,8 +120,12 @@ TEST(ManagedFields, ScaleShowsTheOwnersOfReplicas) {
   scale[0].subresource = "scale";
   auto back = managed_fields_from_scale(parent, scale, "apps/v1", replicas);
   ASSERT_EQ(back.size(), 2u);
-  EXPECT_EQ(back[0].fields_v1->raw, R"({"f:spec":{"f:paused":{}}})");
-  EXPECT_EQ(back[1].fields_v1->raw, R"({"f:spec":{"f:replicas":{}}})");
+  // The scaler's entry has lost its time on the way, as in kube-apiserver: it stands first.
+  EXPECT_EQ(back[0].manager, "scaler");
+  EXPECT_FALSE(back[0].time);
+  EXPECT_EQ(back[0].fields_v1->raw, R"({"f:spec":{"f:replicas":{}}})");
+  EXPECT_EQ(back[1].manager, "one");
+  EXPECT_EQ(back[1].fields_v1->raw, R"({"f:spec":{"f:paused":{}}})");
 }
 
 }  // namespace

@@ -35,14 +35,16 @@ def test_the_kubeconfig_is_merged_only_when_asked():
             process = subprocess.Popen([REIGEN, "server", "--data-dir", f"{home}/data", "--https-port", str(free_port()), "--disable-agent", *flags], stderr=subprocess.DEVNULL, env={**os.environ, "HOME": home})
             try:
                 kubectl = ["kubectl", "--kubeconfig", f"{home}/.kube/config" if flags else f"{home}/data/kubeconfig"]
-                until("it serves", lambda: run([*kubectl, *(["--context", "reigen"] if flags else []), "get", "--raw", "/readyz"])[1] == "ok", 20)
+                until("it has an id", lambda: os.path.exists(f"{home}/data/instance"), 20)
+                context = "reigen-" + open(f"{home}/data/instance").read().strip()
+                until("it serves", lambda: run([*kubectl, *(["--context", context] if flags else []), "get", "--raw", "/readyz"])[1] == "ok", 20)
             finally:
                 process.terminate()
                 process.wait(20)
             if not flags:
                 assert open(f"{home}/.kube/config").read() == old
-        assert run([*kubectl, "config", "get-contexts", "-o", "name"])[1].split() == ["other", "reigen"]
-        assert run([*kubectl, "config", "current-context"])[1].strip() in ("other", "reigen")
+        assert run([*kubectl, "config", "get-contexts", "-o", "name"])[1].split() == ["other", context]
+        assert run([*kubectl, "config", "current-context"])[1].strip() in ("other", context)
         assert run([*kubectl, "config", "view", "--raw", "-o", "jsonpath={.users[?(@.name=='other')].user.token}"])[1] == "abc"
     finally:
         shutil.rmtree(home)

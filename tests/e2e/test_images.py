@@ -1,5 +1,5 @@
 """Images of a real registry (Debian's docker-registry): credentials, indexes by platform, zstd, damaged blobs, pull policies."""
-import base64, hashlib, json, os, shutil, subprocess, tempfile, urllib.error, urllib.request
+import atexit, base64, hashlib, json, os, shutil, subprocess, tempfile, urllib.error, urllib.request
 
 from cluster import REIGEN, Failed, free_port, run, until
 import manifests
@@ -77,9 +77,11 @@ registry = None
 
 
 def the_registry():
-    """One for all tests of this file; the last test closes it."""
+    """One for all tests of this file, until the run ends."""
     global registry
-    registry = registry or Registry()
+    if not registry:
+        registry = Registry()
+        atexit.register(registry.close)
     return registry
 
 
@@ -153,4 +155,3 @@ def test_a_pod_pulls_with_its_secret(cluster):
     cluster.kubectl("create", "-f", "-", input=manifests.pod("broken", main={"image": f"{host}/broken:v1"}, imagePullSecrets=[{"name": "registry"}]))
     until("the damaged image is refused", lambda: the_registry().damaged[:19] in waiting(cluster, "broken")[1], 40)
     cluster.kubectl("delete", "pod", "no-secret", "with-secret", "broken")
-    the_registry().close()
