@@ -32,8 +32,13 @@ Pki make_pki() {
   auto now = system_clock().wall();
   Pki out;
   out.ca = make_ca("bench", now - std::chrono::hours(1), now + std::chrono::hours(24)).value();
-  out.server = issue(out.ca, {.common_name = "bench", .dns_names = {"localhost"}, .ip_addresses = {"127.0.0.1"}, .server = true,
-                              .not_before = now - std::chrono::hours(1), .not_after = now + std::chrono::hours(24)}).value();
+  out.server = issue(out.ca, {.common_name = "bench",
+                              .dns_names = {"localhost"},
+                              .ip_addresses = {"127.0.0.1"},
+                              .server = true,
+                              .not_before = now - std::chrono::hours(1),
+                              .not_after = now + std::chrono::hours(24)})
+                   .value();
   return out;
 }
 
@@ -48,9 +53,7 @@ double resident_kb() {
 
 const auto kBody = std::make_shared<const std::string>("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Success\"}");
 
-void answer(std::shared_ptr<Request>, std::shared_ptr<Responder> responder) {
-  responder->send(200, {{"Content-Type", "application/json"}}, kBody);
-}
+void answer(std::shared_ptr<Request>, std::shared_ptr<Responder> responder) { responder->send(200, {{"Content-Type", "application/json"}}, kBody); }
 
 int serve(uint16_t port, bool plain, unsigned threads) {
   auto tls = plain ? nullptr : ServerTls::create({.identity = make_pki().server}).value();
@@ -73,8 +76,12 @@ int idle(int n) {
   if (child == 0) {
     ::execlp("python3", "python3", "-c",
              ("import ssl,socket,time\nc=ssl.create_default_context();c.check_hostname=False;c.verify_mode=ssl.CERT_NONE\nl=[]\n"
-              "for i in range(" + std::to_string(n) + "):\n s=c.wrap_socket(socket.create_connection(('127.0.0.1'," + std::to_string(port) + ")))\n"
-              " s.send(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n');s.recv(4096);l.append(s)\ntime.sleep(4)\n").c_str(), nullptr);
+              "for i in range(" +
+              std::to_string(n) + "):\n s=c.wrap_socket(socket.create_connection(('127.0.0.1'," + std::to_string(port) +
+              ")))\n"
+              " s.send(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n');s.recv(4096);l.append(s)\ntime.sleep(4)\n")
+                 .c_str(),
+             nullptr);
     _exit(127);
   }
   while (server.connections() < static_cast<size_t>(n)) ::usleep(10'000);
@@ -97,9 +104,13 @@ int watch(int n, int events) {
   if (child == 0) {
     ::execlp("python3", "python3", "-c",
              ("import socket,select\np=select.epoll();l={}\n"
-              "for i in range(" + std::to_string(n) + "):\n s=socket.create_connection(('127.0.0.1'," + std::to_string(port) + "));"
+              "for i in range(" +
+              std::to_string(n) + "):\n s=socket.create_connection(('127.0.0.1'," + std::to_string(port) +
+              "));"
               "s.send(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n');l[s.fileno()]=s;p.register(s,1)\n"
-              "while l:\n for f,e in p.poll():\n  if not l[f].recv(1<<20): p.unregister(f);del l[f]\n").c_str(), nullptr);
+              "while l:\n for f,e in p.poll():\n  if not l[f].recv(1<<20): p.unregister(f);del l[f]\n")
+                 .c_str(),
+             nullptr);
     _exit(127);
   }
   for (;;) {

@@ -242,7 +242,8 @@ class Runner {
     if (times_.empty()) die("no request was made");
     auto count = static_cast<double>(times_.size());
     std::printf(R"({"count":%zu,"errors":%ld,"seconds":%.4f,"rate":%.1f,"bytes":%zu,"median_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f})"
-                "\n", times_.size(), errors_, seconds, count / seconds, bytes_, times_[times_.size() / 2], times_[times_.size() * 99 / 100], times_.back());
+                "\n",
+                times_.size(), errors_, seconds, count / seconds, bytes_, times_[times_.size() / 2], times_[times_.size() * 99 / 100], times_.back());
   }
 
   Load load_;
@@ -256,7 +257,8 @@ class Runner {
 };
 
 std::string pod_json(const std::string& name, const std::string& scheduler) {
-  return R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")" + name + R"(","labels":{"app":"bench","tier":"web"}},"spec":{"schedulerName":")" + scheduler +
+  return R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")" + name + R"(","labels":{"app":"bench","tier":"web"}},"spec":{"schedulerName":")" +
+         scheduler +
          R"(","automountServiceAccountToken":false,"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists"}],)"
          R"("containers":[{"name":"c","image":"registry.local/app:v1","ports":[{"containerPort":80}],"resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}})";
 }
@@ -282,8 +284,8 @@ std::string service_request(const Target& target, long i) {
   }
   return target.request("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
                         R"({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":")" + name +
-                            R"(","labels":{"kubernetes.io/service-name":")" + name + R"("}},"addressType":"IPv4","ports":[{"port":8080,"protocol":"TCP"}],"endpoints":[)" +
-                            endpoints + "]}");
+                            R"(","labels":{"kubernetes.io/service-name":")" + name +
+                            R"("}},"addressType":"IPv4","ports":[{"port":8080,"protocol":"TCP"}],"endpoints":[)" + endpoints + "]}");
 }
 
 // Many watches of one object, and the events they saw.
@@ -362,7 +364,8 @@ void watch(const Target& target, long watchers, int updates, int burst) {
   for (int i = 0; i < burst; ++i) update(1000 + i);
   all.pump(before + watchers * burst, 60);
   std::printf(R"({"median_ms":%.3f,"max_ms":%.3f,"burst_rate":%.0f})"
-              "\n", times[times.size() / 2], times.back(), static_cast<double>(all.seen() - before) / seconds_since(begun));
+              "\n",
+              times[times.size() / 2], times.back(), static_cast<double>(all.seen() - before) / seconds_since(begun));
 }
 
 void bound(const Target& target, long count, const std::string& revision) {
@@ -374,7 +377,8 @@ void bound(const Target& target, long count, const std::string& revision) {
   if (pods.seen() < count) die("only " + std::to_string(pods.seen()) + " pods were bound");
   double seconds = seconds_since(begun);
   std::printf(R"({"count":%ld,"seconds":%.4f,"rate":%.1f})"
-              "\n", count, seconds, static_cast<double>(count - first) / seconds);
+              "\n",
+              count, seconds, static_cast<double>(count - first) / seconds);
 }
 
 }  // namespace
@@ -392,7 +396,8 @@ int main(int argc, char** argv) {
   if (mode == "get") load.make = [&](long) { return fixed; };
   if (mode == "nodes") load.make = [&](long i) { return target.request("POST", "/api/v1/nodes", node_json(i)); };
   if (mode == "services") load.make = [&](long i) { return service_request(target, i); };
-  if (mode == "pods") load.make = [&](long i) { return target.request("POST", "/api/v1/namespaces/default/pods", pod_json(word(7) + "-" + std::to_string(i), word(8))); };
+  if (mode == "pods")
+    load.make = [&](long i) { return target.request("POST", "/api/v1/namespaces/default/pods", pod_json(word(7) + "-" + std::to_string(i), word(8))); };
   if (!load.make) die("unknown mode " + mode);
   Runner(target, std::move(load)).run();
 }

@@ -78,7 +78,8 @@ void bench_memory() {
     for (int i = 0; i < kKeys; i += 2000) {
       std::vector<Write> writes;
       for (int j = i; j < i + 2000; ++j)
-        writes.push_back({.key = fmt::format("/registry/pods/namespace-{:04}/deployment-5d8f7c9b4-{:05}", j % 50, j), .value = make_bytes(std::string(1000, 'v'))});
+        writes.push_back(
+            {.key = fmt::format("/registry/pods/namespace-{:04}/deployment-5d8f7c9b4-{:05}", j % 50, j), .value = make_bytes(std::string(1000, 'v'))});
       std::binary_semaphore finished(0);
       store->write_batch(std::move(writes), [&](auto) { finished.release(); });
       finished.acquire();

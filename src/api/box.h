@@ -46,9 +46,7 @@ class Box {
   void reset() noexcept { ptr_.reset(); }
 
   // Equal when both are null or both hold equal values.
-  friend bool operator==(const Box& a, const Box& b) {
-    return a.ptr_ && b.ptr_ ? *a.ptr_ == *b.ptr_ : !a.ptr_ && !b.ptr_;
-  }
+  friend bool operator==(const Box& a, const Box& b) { return a.ptr_ && b.ptr_ ? *a.ptr_ == *b.ptr_ : !a.ptr_ && !b.ptr_; }
   friend bool operator==(const Box& a, std::nullptr_t) { return !a.ptr_; }
 
  private:

@@ -98,8 +98,8 @@ TEST_P(EveryKind, ConvertsAsDocument) {
 }
 
 // What needs decoding: what is one thing or another in JSON, lists in a message of their own, lists whose items carry their own kind.
-const char* const kDecoded[] = {"CustomResourceDefinition", "StatefulSet", "SubjectAccessReview", "LocalSubjectAccessReview",
-                                "TokenReview", "SelfSubjectReview", "AdmissionReview", "CertificateSigningRequest"};
+const char* const kDecoded[] = {"CustomResourceDefinition", "StatefulSet",     "SubjectAccessReview",      "LocalSubjectAccessReview", "TokenReview",
+                                "SelfSubjectReview",        "AdmissionReview", "CertificateSigningRequest"};
 
 TEST_P(EveryKind, ProtobufBecomesJsonWithoutTheObject) {
   const Case& c = GetParam();

@@ -21,9 +21,13 @@ struct StructBacking {
   static constexpr bool kDocument = false;
 
   template <class T>
-  static const T& get(Ref r) { return *static_cast<const T*>(r); }
+  static const T& get(Ref r) {
+    return *static_cast<const T*>(r);
+  }
   template <class T>
-  static T& at(Mut m) { return *static_cast<T*>(m); }
+  static T& at(Mut m) {
+    return *static_cast<T*>(m);
+  }
 
   static Ref field(Ref object, const FieldDesc& f) { return static_cast<const char*>(object) + f.offset; }
   static std::string_view text(Ref r) { return get<std::string>(r); }
@@ -45,9 +49,7 @@ struct StructBacking {
     const char* element = static_cast<const char*>(t.list->data(r));
     for (size_t n = t.list->size(r); n > 0; n--, element += t.element->size) visit(static_cast<Ref>(element));
   }
-  static Ref element(const ValueType& t, Ref r, size_t index) {
-    return static_cast<const char*>(t.list->data(r)) + index * t.element->size;
-  }
+  static Ref element(const ValueType& t, Ref r, size_t index) { return static_cast<const char*>(t.list->data(r)) + index * t.element->size; }
   static size_t map_size(const ValueType& t, Ref r) { return t.map->size(r); }
   // visit(key, value), in the order of keys
   template <class F>

@@ -35,9 +35,8 @@ class Plans {
  public:
   Plans() {
     DefaultHooks hooks;
-    for (auto add : {add_core_defaults, add_pod_defaults, add_apps_defaults, add_batch_defaults, add_autoscaling_defaults,
-                     add_networking_defaults, add_rbac_defaults, add_storage_defaults, add_scheduling_defaults,
-                     add_flowcontrol_defaults, add_extension_defaults})
+    for (auto add : {add_core_defaults, add_pod_defaults, add_apps_defaults, add_batch_defaults, add_autoscaling_defaults, add_networking_defaults,
+                     add_rbac_defaults, add_storage_defaults, add_scheduling_defaults, add_flowcontrol_defaults, add_extension_defaults})
       add(hooks);
     for (const TypeDesc* type : all_types()) make(*type, hooks);
   }

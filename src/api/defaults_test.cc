@@ -21,21 +21,28 @@ std::string defaulted(std::string_view json) {
 }
 
 TEST(Defaults, OfAPod) {
-  EXPECT_EQ(defaulted(R"({"kind":"Pod","apiVersion":"v1","metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"serviceAccountName":"s",
+  EXPECT_EQ(
+      defaulted(R"({"kind":"Pod","apiVersion":"v1","metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"serviceAccountName":"s",
       "volumes":[{"name":"v"},{"name":"s","secret":{"secretName":"x"}}],
       "containers":[{"name":"a","image":"nginx","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":"0.0001"}},
         "livenessProbe":{"httpGet":{"port":80}},"readinessProbe":{"grpc":{"port":1}},"env":[{"name":"N","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]}]}})"),
-            R"({"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"volumes":[{"name":"v","emptyDir":{}},{"name":"s","secret":{"secretName":"x","defaultMode":420}}],)"
-            R"("containers":[{"name":"a","image":"nginx","ports":[{"containerPort":80,"protocol":"TCP"}],"env":[{"name":"N","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.name"}}}],)"
-            R"("resources":{"limits":{"cpu":"1m"},"requests":{"cpu":"1m"}},"livenessProbe":{"httpGet":{"path":"/","port":80,"scheme":"HTTP"},"timeoutSeconds":1,"periodSeconds":10,"successThreshold":1,"failureThreshold":3},)"
-            R"("readinessProbe":{"grpc":{"port":1,"service":""},"timeoutSeconds":1,"periodSeconds":10,"successThreshold":1,"failureThreshold":3},)"
-            R"("terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File","imagePullPolicy":"Always"}],)"
-            R"("restartPolicy":"Always","terminationGracePeriodSeconds":30,"dnsPolicy":"ClusterFirst","serviceAccountName":"s","serviceAccount":"s","securityContext":{},"schedulerName":"default-scheduler","enableServiceLinks":true},"status":{}})");
+      R"({"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"volumes":[{"name":"v","emptyDir":{}},{"name":"s","secret":{"secretName":"x","defaultMode":420}}],)"
+      R"("containers":[{"name":"a","image":"nginx","ports":[{"containerPort":80,"protocol":"TCP"}],"env":[{"name":"N","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.name"}}}],)"
+      R"("resources":{"limits":{"cpu":"1m"},"requests":{"cpu":"1m"}},"livenessProbe":{"httpGet":{"path":"/","port":80,"scheme":"HTTP"},"timeoutSeconds":1,"periodSeconds":10,"successThreshold":1,"failureThreshold":3},)"
+      R"("readinessProbe":{"grpc":{"port":1,"service":""},"timeoutSeconds":1,"periodSeconds":10,"successThreshold":1,"failureThreshold":3},)"
+      R"("terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File","imagePullPolicy":"Always"}],)"
+      R"("restartPolicy":"Always","terminationGracePeriodSeconds":30,"dnsPolicy":"ClusterFirst","serviceAccountName":"s","serviceAccount":"s","securityContext":{},"schedulerName":"default-scheduler","enableServiceLinks":true},"status":{}})");
 }
 
 TEST(Defaults, OfTheImagePullPolicy) {
-  const std::pair<const char*, const char*> cases[] = {{"nginx", "Always"}, {"nginx:latest", "Always"}, {"nginx:1", "IfNotPresent"}, {"host:5000/a", "Always"},
-      {"host:5000/a:1", "IfNotPresent"}, {"a@sha256:0123456789012345678901234567890123456789012345678901234567890123", "IfNotPresent"}, {"", "IfNotPresent"}, {"BAD", "IfNotPresent"}};
+  const std::pair<const char*, const char*> cases[] = {{"nginx", "Always"},
+                                                       {"nginx:latest", "Always"},
+                                                       {"nginx:1", "IfNotPresent"},
+                                                       {"host:5000/a", "Always"},
+                                                       {"host:5000/a:1", "IfNotPresent"},
+                                                       {"a@sha256:0123456789012345678901234567890123456789012345678901234567890123", "IfNotPresent"},
+                                                       {"", "IfNotPresent"},
+                                                       {"BAD", "IfNotPresent"}};
   for (auto [image, policy] : cases) {
     corev1::Pod pod;
     pod.spec.containers.emplace_back().image = image;
@@ -53,7 +60,8 @@ TEST(Defaults, OfTheRest) {
       {R"({"kind":"Secret","apiVersion":"v1","stringData":{"a":"b"}})", R"({"metadata":{"creationTimestamp":null},"data":{"a":"Yg=="},"type":"Opaque"})"},
       {R"({"kind":"Namespace","apiVersion":"v1","metadata":{"name":"n"}})",
        R"({"metadata":{"name":"n","creationTimestamp":null,"labels":{"kubernetes.io/metadata.name":"n"}},"spec":{},"status":{"phase":"Active"}})"},
-      {R"({"kind":"ReplicationController","apiVersion":"v1","spec":{}})", R"({"metadata":{"creationTimestamp":null},"spec":{"replicas":1},"status":{"replicas":0}})"},
+      {R"({"kind":"ReplicationController","apiVersion":"v1","spec":{}})",
+       R"({"metadata":{"creationTimestamp":null},"spec":{"replicas":1},"status":{"replicas":0}})"},
       {R"({"kind":"ReplicaSet","apiVersion":"apps/v1","spec":{"selector":null}})",
        R"({"metadata":{"creationTimestamp":null},"spec":{"replicas":1,"selector":null,"template":{"metadata":{"creationTimestamp":null},"spec":{"containers":null,"restartPolicy":"Always","terminationGracePeriodSeconds":30,"dnsPolicy":"ClusterFirst","securityContext":{},"schedulerName":"default-scheduler"}}},"status":{"replicas":0}})"},
       {R"({"kind":"NetworkPolicy","apiVersion":"networking.k8s.io/v1","spec":{"podSelector":{},"egress":[{"ports":[{"port":80}]}]}})",

@@ -18,14 +18,18 @@ struct StatusDeleter {
 Code code_for(const ApiStatus& status) {
   if (status.reason == "AlreadyExists") return Code::kAlreadyExists;
   switch (status.code) {
-    case 400: case 406: case 415: case 422: return Code::kInvalidArgument;
+    case 400:
+    case 406:
+    case 415:
+    case 422: return Code::kInvalidArgument;
     case 401: return Code::kUnauthenticated;
     case 403: return Code::kPermissionDenied;
     case 404: return Code::kNotFound;
     case 405: return Code::kUnimplemented;
     case 409: return Code::kConflict;
     case 410: return Code::kGone;
-    case 413: case 429: return Code::kResourceExhausted;
+    case 413:
+    case 429: return Code::kResourceExhausted;
     case 503: return Code::kUnavailable;
     case 504: return Code::kDeadlineExceeded;
     default: return status.reason == "ServerTimeout" ? Code::kUnavailable : Code::kInternal;
@@ -76,21 +80,17 @@ Generic generic_for(int code, std::string_view verb, std::string_view server_mes
     case 405: return {"MethodNotAllowed", "the server does not allow this method on the requested resource"};
     case 422: return {"Invalid", "the server rejected our request due to an error in our request"};
     case 503: return {"ServiceUnavailable", "the server is currently unable to handle the request"};
-    case 504:
-      return {"Timeout", "the server was unable to return a response in the time allotted, but may still be processing the request"};
+    case 504: return {"Timeout", "the server was unable to return a response in the time allotted, but may still be processing the request"};
     case 429: return {"TooManyRequests", "the server has received too many requests and has asked us to try again later"};
     default: break;
   }
-  if (code >= 500)
-    return {"InternalError", fmt::format("an error on the server ({}) has prevented the request from succeeding", go_quote(server_message))};
+  if (code >= 500) return {"InternalError", fmt::format("an error on the server ({}) has prevented the request from succeeding", go_quote(server_message))};
   return {"", fmt::format("the server responded with the status code {} but did not return more information", code)};
 }
 
 }  // namespace
 
-std::string GroupName::to_string() const {
-  return group.empty() ? std::string(name) : fmt::format("{}.{}", name, group);
-}
+std::string GroupName::to_string() const { return group.empty() ? std::string(name) : fmt::format("{}.{}", name, group); }
 
 Error to_error(ApiStatus status) {
   Code code = code_for(status);
@@ -185,13 +185,11 @@ Error already_exists(GroupName resource, std::string_view name) {
 }
 Error generate_name_conflict(GroupName resource, std::string_view name, int retry_after_seconds) {
   return make(409, "AlreadyExists",
-              fmt::format("{} {} already exists, the server was not able to generate a unique name for the object",
-                          resource.to_string(), go_quote(name)),
+              fmt::format("{} {} already exists, the server was not able to generate a unique name for the object", resource.to_string(), go_quote(name)),
               resource, name, retry_after_seconds);
 }
 Error conflict(GroupName resource, std::string_view name, std::string_view why) {
-  return make(409, "Conflict", fmt::format("Operation cannot be fulfilled on {} {}: {}", resource.to_string(), go_quote(name), why),
-              resource, name);
+  return make(409, "Conflict", fmt::format("Operation cannot be fulfilled on {} {}: {}", resource.to_string(), go_quote(name), why), resource, name);
 }
 
 Error apply_conflict(std::vector<StatusCause> causes, std::string message) {
@@ -219,9 +217,7 @@ Error invalid(GroupName kind, std::string_view name, const FieldErrors& errors) 
 }
 
 Error bad_request(std::string message) { return make(400, "BadRequest", std::move(message)); }
-Error unauthorized(std::string message) {
-  return make(401, "Unauthorized", message.empty() ? "not authorized" : std::move(message));
-}
+Error unauthorized(std::string message) { return make(401, "Unauthorized", message.empty() ? "not authorized" : std::move(message)); }
 
 Error forbidden(GroupName resource, std::string_view name, std::string_view why) {
   std::string message = resource.empty() ? fmt::format("forbidden: {}", why)
@@ -231,8 +227,7 @@ Error forbidden(GroupName resource, std::string_view name, std::string_view why)
 }
 
 Error method_not_supported(GroupName resource, std::string_view action) {
-  return make(405, "MethodNotAllowed", fmt::format("{} is not supported on resources of kind {}", action, go_quote(resource.to_string())),
-              resource, "");
+  return make(405, "MethodNotAllowed", fmt::format("{} is not supported on resources of kind {}", action, go_quote(resource.to_string())), resource, "");
 }
 Error gone(std::string message) { return make(410, "Gone", std::move(message)); }
 Error expired(std::string message) { return make(410, "Expired", std::move(message)); }
@@ -241,12 +236,10 @@ Error timeout(std::string_view message, int retry_after_seconds) {
 }
 Error server_timeout(GroupName resource, std::string_view operation, int retry_after_seconds) {
   return make(500, "ServerTimeout",
-              fmt::format("The {} operation against {} could not be completed at this time, please try again.", operation, resource.to_string()),
-              resource, operation, retry_after_seconds);
+              fmt::format("The {} operation against {} could not be completed at this time, please try again.", operation, resource.to_string()), resource,
+              operation, retry_after_seconds);
 }
-Error too_many_requests(std::string message, int retry_after_seconds) {
-  return make(429, "TooManyRequests", std::move(message), {}, "", retry_after_seconds);
-}
+Error too_many_requests(std::string message, int retry_after_seconds) { return make(429, "TooManyRequests", std::move(message), {}, "", retry_after_seconds); }
 Error service_unavailable(std::string message) { return make(503, "ServiceUnavailable", std::move(message)); }
 
 Error internal_error(std::string_view what) {
@@ -258,9 +251,7 @@ Error internal_error(std::string_view what) {
   return to_error(std::move(status));
 }
 
-Error request_entity_too_large(std::string_view what) {
-  return make(413, "RequestEntityTooLarge", fmt::format("Request entity too large: {}", what));
-}
+Error request_entity_too_large(std::string_view what) { return make(413, "RequestEntityTooLarge", fmt::format("Request entity too large: {}", what)); }
 Error unsupported_media_type(std::string message) { return make(415, "UnsupportedMediaType", std::move(message)); }
 Error not_acceptable(std::string message) { return make(406, "NotAcceptable", std::move(message)); }
 Error unknown_path() { return make(404, "NotFound", "the server could not find the requested resource", {}, ""); }

@@ -61,8 +61,7 @@ Error already_exists(GroupName resource, std::string_view name);
 Error generate_name_conflict(GroupName resource, std::string_view name, int retry_after_seconds);
 Error conflict(GroupName resource, std::string_view name, std::string_view why);
 // The text of every failed optimistic lock.
-inline constexpr std::string_view kModified =
-    "the object has been modified; please apply your changes to the latest version and try again";
+inline constexpr std::string_view kModified = "the object has been modified; please apply your changes to the latest version and try again";
 Error apply_conflict(std::vector<StatusCause> causes, std::string message);
 Error invalid(GroupName kind, std::string_view name, const FieldErrors& errors);
 Error bad_request(std::string message);

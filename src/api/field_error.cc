@@ -71,15 +71,9 @@ std::string FieldError::body() const {
   return out;
 }
 
-FieldError FieldError::not_found(const FieldPath& path, const BadValue& value) {
-  return {FieldErrorType::kNotFound, path.to_string(), value.text(), {}};
-}
-FieldError FieldError::required(const FieldPath& path, std::string detail) {
-  return {FieldErrorType::kRequired, path.to_string(), {}, std::move(detail)};
-}
-FieldError FieldError::duplicate(const FieldPath& path, const BadValue& value) {
-  return {FieldErrorType::kDuplicate, path.to_string(), value.text(), {}};
-}
+FieldError FieldError::not_found(const FieldPath& path, const BadValue& value) { return {FieldErrorType::kNotFound, path.to_string(), value.text(), {}}; }
+FieldError FieldError::required(const FieldPath& path, std::string detail) { return {FieldErrorType::kRequired, path.to_string(), {}, std::move(detail)}; }
+FieldError FieldError::duplicate(const FieldPath& path, const BadValue& value) { return {FieldErrorType::kDuplicate, path.to_string(), value.text(), {}}; }
 FieldError FieldError::invalid(const FieldPath& path, const BadValue& value, std::string detail) {
   return {FieldErrorType::kInvalid, path.to_string(), value.text(), std::move(detail)};
 }
@@ -94,24 +88,20 @@ FieldError FieldError::not_supported(const FieldPath& path, const BadValue& valu
   }
   return {FieldErrorType::kNotSupported, path.to_string(), value.text(), std::move(detail)};
 }
-FieldError FieldError::forbidden(const FieldPath& path, std::string detail) {
-  return {FieldErrorType::kForbidden, path.to_string(), {}, std::move(detail)};
-}
+FieldError FieldError::forbidden(const FieldPath& path, std::string detail) { return {FieldErrorType::kForbidden, path.to_string(), {}, std::move(detail)}; }
 FieldError FieldError::too_long(const FieldPath& path, int64_t max_length) {
-  return {FieldErrorType::kTooLong, path.to_string(), {},
+  return {FieldErrorType::kTooLong,
+          path.to_string(),
+          {},
           max_length >= 0 ? fmt::format("may not be more than {} bytes", max_length) : std::string("value is too long")};
 }
 FieldError FieldError::too_many(const FieldPath& path, int64_t actual, int64_t max) {
   return {FieldErrorType::kTooMany, path.to_string(), actual >= 0 ? std::to_string(actual) : std::string(),
           max >= 0 ? fmt::format("must have at most {} items", max) : std::string("has too many items")};
 }
-FieldError FieldError::internal(const FieldPath& path, std::string detail) {
-  return {FieldErrorType::kInternal, path.to_string(), {}, std::move(detail)};
-}
+FieldError FieldError::internal(const FieldPath& path, std::string detail) { return {FieldErrorType::kInternal, path.to_string(), {}, std::move(detail)}; }
 
-void append(FieldErrors& errors, FieldErrors more) {
-  errors.insert(errors.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
+void append(FieldErrors& errors, FieldErrors more) { errors.insert(errors.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); }
 
 std::string aggregate_messages(const std::vector<std::string>& messages) {
   std::vector<std::string_view> unique;

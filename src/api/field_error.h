@@ -74,7 +74,16 @@ class BadValue {
 };
 
 enum class FieldErrorType : unsigned char {
-  kNotFound, kRequired, kDuplicate, kInvalid, kNotSupported, kForbidden, kTooLong, kTooMany, kInternal, kTypeInvalid,
+  kNotFound,
+  kRequired,
+  kDuplicate,
+  kInvalid,
+  kNotSupported,
+  kForbidden,
+  kTooLong,
+  kTooMany,
+  kInternal,
+  kTypeInvalid,
 };
 // "FieldValueRequired", ...: the cause's reason on the wire.
 std::string_view reason_of(FieldErrorType type);

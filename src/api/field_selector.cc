@@ -28,8 +28,7 @@ Result<std::string> unescape(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
-    if (c == ',' || c == '=')
-      return fail(Code::kInvalidArgument, fmt::format("invalid field selector: unescaped character in value: {}", static_cast<int>(c)));
+    if (c == ',' || c == '=') return fail(Code::kInvalidArgument, fmt::format("invalid field selector: unescaped character in value: {}", static_cast<int>(c)));
     if (c != '\\') {
       out += c;
       continue;
@@ -56,8 +55,7 @@ Result<FieldSelector> FieldSelector::parse(std::string_view text) {
     size_t at = std::string::npos;
     for (size_t i = 0; i < term.size() && at == std::string::npos; ++i)
       if (term[i] == '=' || (term[i] == '!' && i + 1 < term.size() && term[i + 1] == '=')) at = i;
-    if (at == std::string::npos)
-      return fail(Code::kInvalidArgument, fmt::format("invalid selector: '{}'; can't understand '{}'", text, term));
+    if (at == std::string::npos) return fail(Code::kInvalidArgument, fmt::format("invalid selector: '{}'; can't understand '{}'", text, term));
     bool equal = term[at] == '=';
     size_t length = equal && term.compare(at, 2, "==") != 0 ? 1 : 2;
     TRY_ASSIGN(auto value, unescape(std::string_view(term).substr(at + length)));

@@ -36,10 +36,8 @@ template <class T>
   requires(!std::is_same_v<T, Object>)
 std::string encode_json(const T& value) {
   std::string out;
-  if constexpr (requires { T::kKind; })
-    append_json(out, kind_of<T>(), &value);
-  else
-    append_json(out, type_of<T>(), &value);
+  if constexpr (requires { T::kKind; }) append_json(out, kind_of<T>(), &value);
+  else append_json(out, type_of<T>(), &value);
   return out;
 }
 
@@ -47,8 +45,8 @@ std::string encode_json(const T& value) {
 std::string indent_json(std::string_view compact);
 
 struct DecodeOptions {
-  size_t max_depth = 1000;         // nested objects and lists; deeper is kInvalidArgument "exceeded max depth"
-  size_t max_bytes = 64u << 20;    // longer is kResourceExhausted
+  size_t max_depth = 1000;       // nested objects and lists; deeper is kInvalidArgument "exceeded max depth"
+  size_t max_bytes = 64u << 20;  // longer is kResourceExhausted
 };
 
 // What a decoder noticed beside the object.
@@ -66,8 +64,7 @@ Result<Object> decode_json(std::string_view text, const KindInfo& kind, DecodeNo
 // The kind as the document says; kNotFound where it is unknown: `no kind "X" is registered for version "v1"`.
 Result<Object> decode_json(std::string_view text, DecodeNotes* notes = nullptr, const DecodeOptions& options = {});
 // Into a struct of the type, on top of what it holds.
-Status decode_json_into(std::string_view text, const TypeDesc& type, void* data, DecodeNotes* notes = nullptr,
-                        const DecodeOptions& options = {});
+Status decode_json_into(std::string_view text, const TypeDesc& type, void* data, DecodeNotes* notes = nullptr, const DecodeOptions& options = {});
 template <class T>
 Result<T> decode_json_as(std::string_view text, DecodeNotes* notes = nullptr, const DecodeOptions& options = {}) {
   T value;

@@ -140,8 +140,7 @@ class Decoder {
       case Kind::kDouble: return number(type, m);
       case Kind::kBool: return boolean(type, m);
       case Kind::kBytes: return bytes(type, m);
-      case Kind::kTime:
-        return parsed_text(m, "string", [](std::string_view t) { return Time::parse(t); }, [](Mut at, Time v) { B::set_time(at, v); });
+      case Kind::kTime: return parsed_text(m, "string", [](std::string_view t) { return Time::parse(t); }, [](Mut at, Time v) { B::set_time(at, v); });
       case Kind::kMicroTime:
         return parsed_text(m, "string", [](std::string_view t) { return MicroTime::parse(t); }, [](Mut at, MicroTime v) { B::set_micro_time(at, v); });
       case Kind::kDuration:
@@ -199,7 +198,8 @@ class Decoder {
     double parsed = 0;
     auto [end, error] = std::from_chars(literal.data(), literal.data() + literal.size(), parsed);
     if (error == std::errc()) B::set_number(m, parsed);
-    else if (std::string text(literal); error == std::errc::result_out_of_range && std::abs(std::strtod(text.c_str(), nullptr)) < 1) B::set_number(m, std::strtod(text.c_str(), nullptr));
+    else if (std::string text(literal); error == std::errc::result_out_of_range && std::abs(std::strtod(text.c_str(), nullptr)) < 1)
+      B::set_number(m, std::strtod(text.c_str(), nullptr));
     else type_error(fmt::format("number {}", literal), type);
     return true;
   }
@@ -526,8 +526,7 @@ namespace {
 Result<Object> decode_tree(std::string_view text, const KindInfo& kind, DecodeNotes* notes, const DecodeOptions& options) {
   TRY_ASSIGN(Value document, decode_json_document(text, *kind.type, notes, options));
   metav1::ObjectMeta meta;
-  if (const Value* found = document.find("metadata"))
-    TRY(decode_json_into(to_json(*found), type_of<metav1::ObjectMeta>(), &meta, nullptr, options));
+  if (const Value* found = document.find("metadata")) TRY(decode_json_into(to_json(*found), type_of<metav1::ObjectMeta>(), &meta, nullptr, options));
   for (std::string_view name : {"metadata", "kind", "apiVersion"}) document.erase(name);
   return Object::of_tree(kind, std::move(meta), std::move(document));
 }
@@ -560,7 +559,9 @@ Result<TypeMetaText> peek_type_meta(std::string_view text) {
     if (!reader.skip() || !reader.at_end()) return syntax();
     std::string_view found = c == '"' ? "string" : c == '[' ? "array" : c == 't' || c == 'f' ? "bool" : "number";
     if (c == 'n') return meta;
-    return fail(Code::kInvalidArgument, fmt::format("json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}", found));
+    return fail(Code::kInvalidArgument, fmt::format("json: cannot unmarshal {} into Go value of type struct {{ APIVersion string "
+                                                    "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
+                                                    found));
   }
   std::string wrong;
   reader.take('{');
@@ -581,7 +582,12 @@ Result<TypeMetaText> peek_type_meta(std::string_view text) {
       }
       if (!reader.skip()) return syntax();
       if (target && c != 'n' && wrong.empty())
-        wrong = fmt::format("json: cannot unmarshal {} into Go struct field .{} of type string", c == '{' ? "object" : c == '[' ? "array" : c == 't' || c == 'f' ? "bool" : "number", name);
+        wrong = fmt::format("json: cannot unmarshal {} into Go struct field .{} of type string",
+                            c == '{'               ? "object"
+                            : c == '['             ? "array"
+                            : c == 't' || c == 'f' ? "bool"
+                                                   : "number",
+                            name);
     } while (reader.take(','));
     if (!reader.take('}')) return syntax();
   }

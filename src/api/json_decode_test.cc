@@ -50,15 +50,15 @@ TEST(DecodeJson, WordsErrorsAsGoDoes) {
   EXPECT_EQ(error_of(R"({"spec":{"containers":{}}})"), "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container");
   EXPECT_EQ(error_of(R"({"spec":{"containers":[{"image":7}]}})"),
             "json: cannot unmarshal number into Go struct field Container.spec.containers.image of type string");
-  EXPECT_EQ(error_of(R"({"spec":{"containers":["x"]}})"),
-            "json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container");
+  EXPECT_EQ(error_of(R"({"spec":{"containers":["x"]}})"), "json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container");
   EXPECT_EQ(error_of(R"({"metadata":{"labels":{"a":1}}})"), "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string");
   EXPECT_EQ(error_of(R"({"spec":{"containers":[{"imagePullPolicy":{}}]}})"),
             "json: cannot unmarshal object into Go struct field Container.spec.containers.imagePullPolicy of type v1.PullPolicy");
   EXPECT_EQ(error_of(R"([])"), "json: cannot unmarshal array into Go value of type v1.Pod");
   EXPECT_EQ(error_of(R"({"spec":)"), "unexpected end of JSON input");
   EXPECT_EQ(error_of(R"({"spec":x})"), "invalid character 'x' looking for beginning of value");
-  EXPECT_EQ(error_of(R"({"spec":{"containers":[{"resources":{"limits":{"cpu":"x"}}}]}})"), "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+  EXPECT_EQ(error_of(R"({"spec":{"containers":[{"resources":{"limits":{"cpu":"x"}}}]}})"),
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
   EXPECT_EQ(error_of(R"({"spec":{"priority":"a"},"metadata":{"name":)"), "unexpected end of JSON input");
 }
 
@@ -82,12 +82,15 @@ TEST(DecodeJson, TakesNullAsAbsent) {
 TEST(EncodeJson, EscapesAsGoDoes) {
   corev1::ConfigMap map;
   map.data["a<b>&"] = "\xe2\x80\xa8\n\"\\";
-  EXPECT_EQ(encode_json(map), "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"creationTimestamp\":null},\"data\":{\"a\\u003cb\\u003e\\u0026\":\"\\u2028\\n\\\"\\\\\"}}");
+  EXPECT_EQ(
+      encode_json(map),
+      "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"creationTimestamp\":null},\"data\":{\"a\\u003cb\\u003e\\u0026\":\"\\u2028\\n\\\"\\\\\"}}");
 }
 
 TEST(EncodeJson, WritesEmptyListsOfListsAndNullElsewhere) {
   EXPECT_EQ(encode_json(corev1::PodList()), R"({"kind":"PodList","apiVersion":"v1","metadata":{},"items":[]})");
-  EXPECT_EQ(encode_json(rbacv1::ClusterRole()), R"({"kind":"ClusterRole","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"creationTimestamp":null},"rules":null})");
+  EXPECT_EQ(encode_json(rbacv1::ClusterRole()),
+            R"({"kind":"ClusterRole","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"creationTimestamp":null},"rules":null})");
 }
 
 TEST(EncodeJson, AddsTheKindToClaimTemplates) {
@@ -133,7 +136,11 @@ TEST(Object, CopiesOnWrite) {
 }
 
 TEST(FieldAccess, FollowsPaths) {
-  auto pod = decode_json(R"({"metadata":{"labels":{"app":"x","a.b/c":"y"}},"spec":{"nodeName":"n","priority":5,"containers":[{"image":"i","ports":[{"containerPort":80}]}]}})", pod_kind()).value();
+  auto pod =
+      decode_json(
+          R"({"metadata":{"labels":{"app":"x","a.b/c":"y"}},"spec":{"nodeName":"n","priority":5,"containers":[{"image":"i","ports":[{"containerPort":80}]}]}})",
+          pod_kind())
+          .value();
   EXPECT_EQ(field_text(pod, "spec.nodeName"), "n");
   EXPECT_EQ(field_text(pod, "spec.priority"), "5");
   EXPECT_EQ(field_text(pod, "spec.containers[0].image"), "i");
@@ -143,7 +150,8 @@ TEST(FieldAccess, FollowsPaths) {
   EXPECT_EQ(field_text(pod, "metadata.labels[a.b/c]"), "y");
   EXPECT_EQ(field_text(pod, "spec.nope"), "");
   int seen = 0;
-  for_each_field(pod.type(), pod.data(), [&](std::string_view path, const FieldDesc&, FieldRef) { return seen += path == "spec.containers[0].ports[0].containerPort", true; });
+  for_each_field(pod.type(), pod.data(),
+                 [&](std::string_view path, const FieldDesc&, FieldRef) { return seen += path == "spec.containers[0].ports[0].containerPort", true; });
   EXPECT_EQ(seen, 1);
 }
 

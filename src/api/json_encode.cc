@@ -80,9 +80,7 @@ class Encoder {
     close(']');
   }
 
-  static const KindInfo* kind_of_type(const TypeDesc& type) {
-    return find_kind(type.group == "meta" ? "meta.k8s.io" : type.group, type.version, type.name);
-  }
+  static const KindInfo* kind_of_type(const TypeDesc& type) { return find_kind(type.group == "meta" ? "meta.k8s.io" : type.group, type.version, type.name); }
 
   void text(std::string_view text) {
     out_ += '"';
@@ -227,9 +225,7 @@ void append_json(std::string& out, const KindInfo& kind, const void* data, const
   Encoder<StructBacking>(out, options).object(*kind.type, data, kind.type->has_type_meta ? &kind : nullptr);
 }
 
-void append_json(std::string& out, const TypeDesc& type, const Value& document) {
-  Encoder<DocumentBacking>(out, {}).object(type, &document, nullptr);
-}
+void append_json(std::string& out, const TypeDesc& type, const Value& document) { Encoder<DocumentBacking>(out, {}).object(type, &document, nullptr); }
 
 void append_json(std::string& out, const Object& object) {
   // Documents print as Go prints unstructured objects: members sorted, whatever they are.

@@ -174,8 +174,7 @@ Result<Value> parse_json_patch(std::string_view text, std::vector<std::string>* 
   for (const auto& operation : patch->items())
     if (!operation.is_object() && !operation.is_null()) return mismatch(operation, element);
   if (patch->size() > kMaxJsonPatchOperations)
-    return fail(request_entity_too_large(
-        fmt::format("The allowed maximum operations in a JSON patch is {}, got {}", kMaxJsonPatchOperations, patch->size())));
+    return fail(request_entity_too_large(fmt::format("The allowed maximum operations in a JSON patch is {}, got {}", kMaxJsonPatchOperations, patch->size())));
   if (strict_findings) {
     for (const auto& path : notes.duplicates) strict_findings->push_back(fmt::format("json patch duplicate field \"{}\"", path));
     note_unknown_members(*patch, *strict_findings);

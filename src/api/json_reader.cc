@@ -84,7 +84,9 @@ bool JsonReader::hex4(unsigned& out) {
 bool JsonReader::unescape(std::string& out) {
   if (at_ == end_) return false;
   switch (char c = *at_++) {
-    case '"': case '\\': case '/': out += c; return true;
+    case '"':
+    case '\\':
+    case '/': out += c; return true;
     case 'b': out += '\b'; return true;
     case 'f': out += '\f'; return true;
     case 'n': out += '\n'; return true;
@@ -177,11 +179,7 @@ bool JsonReader::scan(std::string* out) {
   if (c == '[') return container(out, ']');
   const char* start = at_;
   std::string_view ignored;
-  bool ok = c == '"'   ? string(ignored)
-            : c == 't' ? literal("true")
-            : c == 'f' ? literal("false")
-            : c == 'n' ? literal("null")
-                       : number(ignored);
+  bool ok = c == '"' ? string(ignored) : c == 't' ? literal("true") : c == 'f' ? literal("false") : c == 'n' ? literal("null") : number(ignored);
   if (ok && out) out->append(start, at_);
   return ok;
 }

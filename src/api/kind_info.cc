@@ -8,14 +8,14 @@ namespace reigen::api {
 namespace {
 
 // Kinds of meta/v1 that Kubernetes registers in every group and version.
-constexpr std::string_view kEverywhere[] = {"ApplyOptions", "CreateOptions", "DeleteOptions", "GetOptions", "ListOptions",
-                                            "PatchOptions", "UpdateOptions", "WatchEvent"};
+constexpr std::string_view kEverywhere[] = {"ApplyOptions", "CreateOptions", "DeleteOptions", "GetOptions",
+                                            "ListOptions",  "PatchOptions",  "UpdateOptions", "WatchEvent"};
 
 const KindInfo* find_exact(std::string_view group, std::string_view version, std::string_view kind) {
   auto kinds = all_kinds();
   auto key = std::tie(group, version, kind);
-  auto it = std::lower_bound(kinds.begin(), kinds.end(), key,
-                             [](const KindInfo* k, const auto& wanted) { return std::tie(k->group, k->version, k->kind) < wanted; });
+  auto it =
+      std::lower_bound(kinds.begin(), kinds.end(), key, [](const KindInfo* k, const auto& wanted) { return std::tie(k->group, k->version, k->kind) < wanted; });
   if (it == kinds.end() || std::tie((*it)->group, (*it)->version, (*it)->kind) != key) return nullptr;
   return *it;
 }

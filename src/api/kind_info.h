@@ -24,26 +24,33 @@ struct Column {
 
 // What every kind of object, list or options is.
 struct KindInfo {
-  std::string_view group;        // "" for core
+  std::string_view group;  // "" for core
   std::string_view version;
   std::string_view kind;
   std::string_view api_version;  // "v1", "apps/v1"
   const TypeDesc* type = nullptr;
-  int32_t meta_offset = -1;       // of the ObjectMeta in the struct; -1: none
-  int32_t list_meta_offset = -1;  // of the ListMeta; -1: no list
-  int32_t items_offset = -1;      // of `items`
-  const KindInfo* item = nullptr;         // lists: the kind of an element
-  const KindInfo* list = nullptr;         // objects: the list's kind
+  int32_t meta_offset = -1;                // of the ObjectMeta in the struct; -1: none
+  int32_t list_meta_offset = -1;           // of the ListMeta; -1: no list
+  int32_t items_offset = -1;               // of `items`
+  const KindInfo* item = nullptr;          // lists: the kind of an element
+  const KindInfo* list = nullptr;          // objects: the list's kind
   const ResourceInfo* resource = nullptr;  // the main resource; nullptr for options and lists
-  std::span<const Column> columns;  // of its server-side table; empty: name and age
-  bool tree = false;             // objects are documents (custom resources)
+  std::span<const Column> columns;         // of its server-side table; empty: name and age
+  bool tree = false;                       // objects are documents (custom resources)
 
   bool is_list() const { return list_meta_offset >= 0; }
   bool has_meta() const { return meta_offset >= 0; }
 };
 
 enum Verb : uint16_t {
-  kGet = 1, kList = 2, kWatch = 4, kCreate = 8, kUpdate = 16, kPatch = 32, kDelete = 64, kDeleteCollection = 128,
+  kGet = 1,
+  kList = 2,
+  kWatch = 4,
+  kCreate = 8,
+  kUpdate = 16,
+  kPatch = 32,
+  kDelete = 64,
+  kDeleteCollection = 128,
 };
 
 // A resource or subresource.
@@ -54,7 +61,7 @@ struct ResourceInfo {
   std::string_view subresource;  // "status", "" for the resource itself
   std::string_view singular;
   bool namespaced = false;
-  uint16_t verbs = 0;            // of Verb
+  uint16_t verbs = 0;  // of Verb
   std::span<const std::string_view> short_names;
   std::span<const std::string_view> categories;
   const KindInfo* kind = nullptr;  // what it reads and writes; of another group for scale, eviction, token

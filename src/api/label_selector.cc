@@ -40,32 +40,40 @@ void check_values(FieldErrors& errors, Operator op, const std::vector<std::strin
   switch (op) {
     case Operator::kIn:
     case Operator::kNotIn:
-      if (values.empty())
-        errors.push_back(FieldError::invalid(path, print_list(values), "for 'in', 'notin' operators, values set can't be empty"));
+      if (values.empty()) errors.push_back(FieldError::invalid(path, print_list(values), "for 'in', 'notin' operators, values set can't be empty"));
       return;
     case Operator::kEquals:
     case Operator::kDoubleEquals:
     case Operator::kNotEquals:
-      if (values.size() != 1)
-        errors.push_back(FieldError::invalid(path, print_list(values), "exact-match compatibility requires one single value"));
+      if (values.size() != 1) errors.push_back(FieldError::invalid(path, print_list(values), "exact-match compatibility requires one single value"));
       return;
     case Operator::kExists:
     case Operator::kDoesNotExist:
-      if (!values.empty())
-        errors.push_back(FieldError::invalid(path, print_list(values), "values set must be empty for exists and does not exist"));
+      if (!values.empty()) errors.push_back(FieldError::invalid(path, print_list(values), "values set must be empty for exists and does not exist"));
       return;
     case Operator::kGreaterThan:
     case Operator::kLessThan: break;
   }
-  if (values.size() != 1)
-    errors.push_back(FieldError::invalid(path, print_list(values), "for 'Gt', 'Lt' operators, exactly one value is required"));
+  if (values.size() != 1) errors.push_back(FieldError::invalid(path, print_list(values), "for 'Gt', 'Lt' operators, exactly one value is required"));
   for (size_t i = 0; i < values.size(); ++i)
-    if (!whole_number(values[i]))
-      errors.push_back(FieldError::invalid(path.index(i), values[i], "for 'Gt', 'Lt' operators, the value must be an integer"));
+    if (!whole_number(values[i])) errors.push_back(FieldError::invalid(path.index(i), values[i], "for 'Gt', 'Lt' operators, the value must be an integer"));
 }
 
 enum class Token : unsigned char {
-  kError, kEnd, kClosed, kComma, kNot, kDoubleEquals, kEquals, kGreater, kIdentifier, kIn, kLess, kNotEquals, kNotIn, kOpen,
+  kError,
+  kEnd,
+  kClosed,
+  kComma,
+  kNot,
+  kDoubleEquals,
+  kEquals,
+  kGreater,
+  kIdentifier,
+  kIn,
+  kLess,
+  kNotEquals,
+  kNotIn,
+  kOpen,
 };
 
 struct Item {
@@ -119,16 +127,14 @@ class Parser {
     for (;;) {
       Item ahead = peek();
       if (ahead.token == Token::kEnd) return requirements;
-      if (!starts_requirement(ahead.token))
-        return bad(fmt::format("found '{}', expected: !, identifier, or 'end of string'", ahead.text));
+      if (!starts_requirement(ahead.token)) return bad(fmt::format("found '{}', expected: !, identifier, or 'end of string'", ahead.text));
       auto requirement = parse_requirement();
       if (!requirement) return fail(std::move(requirement).error().context("unable to parse requirement"));
       requirements.push_back(std::move(*requirement));
       Item next = take();
       if (next.token == Token::kEnd) return requirements;
       if (next.token != Token::kComma) return bad(fmt::format("found '{}', expected: ',' or 'end of string'", next.text));
-      if (Item after = peek(); !starts_requirement(after.token))
-        return bad(fmt::format("found '{}', expected: identifier after ','", after.text));
+      if (Item after = peek(); !starts_requirement(after.token)) return bad(fmt::format("found '{}', expected: identifier after ','", after.text));
     }
   }
 
@@ -153,8 +159,7 @@ class Parser {
     bool negated = key.token == Token::kNot;
     if (negated) key = take();
     if (key.token != Token::kIdentifier) return bad(fmt::format("found '{}', expected: identifier", key.text));
-    if (auto messages = is_qualified_name(key.text); !messages.empty())
-      return bad(FieldError::invalid(FieldPath(), key.text, join(messages, "; ")).message());
+    if (auto messages = is_qualified_name(key.text); !messages.empty()) return bad(FieldError::invalid(FieldPath(), key.text, join(messages, "; ")).message());
     Token next = peek().token;
     if (negated) return LabelRequirement::make(std::string(key.text), Operator::kDoesNotExist, {});
     if (next == Token::kEnd || next == Token::kComma) return LabelRequirement::make(std::string(key.text), Operator::kExists, {});
@@ -238,14 +243,12 @@ class Parser {
 
 Result<LabelRequirement> LabelRequirement::make(std::string key, Operator op, std::vector<std::string> values) {
   FieldErrors errors;
-  if (auto messages = is_qualified_name(key); !messages.empty())
-    errors.push_back(FieldError::invalid(FieldPath("key"), key, join(messages, "; ")));
+  if (auto messages = is_qualified_name(key); !messages.empty()) errors.push_back(FieldError::invalid(FieldPath("key"), key, join(messages, "; ")));
   check_values(errors, op, values);
   FieldPath path("values");
   for (size_t i = 0; i < values.size(); ++i) {
     FieldPath item = path.index(i);
-    if (auto messages = is_label_value(values[i]); !messages.empty())
-      errors.push_back(FieldError::invalid(item.key(key), values[i], join(messages, "; ")));
+    if (auto messages = is_label_value(values[i]); !messages.empty()) errors.push_back(FieldError::invalid(item.key(key), values[i], join(messages, "; ")));
   }
   if (!errors.empty()) return fail(Code::kInvalidArgument, aggregate_message(errors));
   std::ranges::sort(values);

@@ -34,8 +34,7 @@ class LabelRequirement {
 
  private:
   friend class LabelSelector;
-  LabelRequirement(std::string key, Operator op, std::vector<std::string> values)
-      : key_(std::move(key)), op_(op), values_(std::move(values)) {}
+  LabelRequirement(std::string key, Operator op, std::vector<std::string> values) : key_(std::move(key)), op_(op), values_(std::move(values)) {}
   std::string key_;
   Operator op_;
   std::vector<std::string> values_;  // sorted
@@ -53,9 +52,7 @@ class LabelSelector {
   // A selector with neither labels nor expressions matches everything.
   static Result<LabelSelector> from(const metav1::LabelSelector& selector);
   // An absent selector (nullptr) matches nothing.
-  static Result<LabelSelector> from(const metav1::LabelSelector* selector) {
-    return selector ? from(*selector) : Result<LabelSelector>(nothing());
-  }
+  static Result<LabelSelector> from(const metav1::LabelSelector* selector) { return selector ? from(*selector) : Result<LabelSelector>(nothing()); }
 
   bool matches(const Map<std::string>& labels) const;
   bool empty() const { return !nothing_ && requirements_.empty(); }  // matches everything

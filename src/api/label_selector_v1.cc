@@ -33,8 +33,7 @@ FieldErrors validate_label_selector(const FieldPath& path, const metav1::LabelSe
     const auto& expression = selector.match_expressions[i];
     FieldPath here = path.child("matchExpressions", i);
     if (expression.operator_ == "In" || expression.operator_ == "NotIn") {
-      if (expression.values.empty())
-        errors.push_back(FieldError::required(here.child("values"), "must be specified when `operator` is 'In' or 'NotIn'"));
+      if (expression.values.empty()) errors.push_back(FieldError::required(here.child("values"), "must be specified when `operator` is 'In' or 'NotIn'"));
     } else if (expression.operator_ == "Exists" || expression.operator_ == "DoesNotExist") {
       if (!expression.values.empty())
         errors.push_back(FieldError::forbidden(here.child("values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));

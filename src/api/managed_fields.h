@@ -28,9 +28,9 @@ struct TypedDocument {
 };
 
 struct FieldTracking {
-  const KindInfo* kind = nullptr;       // of the objects, in the version of the request
-  std::string_view subresource;         // "status", ...; empty for the resource itself
-  const FieldSet* reset = nullptr;      // what the strategy resets (see reset_fields); nullptr: nothing
+  const KindInfo* kind = nullptr;   // of the objects, in the version of the request
+  std::string_view subresource;     // "status", ...; empty for the resource itself
+  const FieldSet* reset = nullptr;  // what the strategy resets (see reset_fields); nullptr: nothing
   Time now;
   // The document (with apiVersion and kind) in another version. An error means that the version is gone: its owners are dropped.
   // Empty where a kind has one version.
@@ -46,23 +46,22 @@ std::string manager_of(std::string_view requested, std::string_view user_agent);
 void track_update(const FieldTracking& tracking, const Object* live, Object& object, std::string_view manager);
 
 struct Applied {
-  Object object;         // not defaulted yet; with its managed fields
-  bool changed = true;   // false: only managed fields may differ from the live object
+  Object object;        // not defaulted yet; with its managed fields
+  bool changed = true;  // false: only managed fields may differ from the live object
 };
 // Lays the configuration over the live object (nullptr: creates it). Errors are statuses: 400 for a wrong kind or managed fields in the
 // configuration, 409 with the conflicts, 500 where it does not fit the schema.
-Result<Applied> apply_configuration(const FieldTracking& tracking, const Object* live, const Value& configuration, std::string_view manager,
-                                    bool force);
+Result<Applied> apply_configuration(const FieldTracking& tracking, const Object* live, const Value& configuration, std::string_view manager, bool force);
 
 // What the strategy of a resource resets on writes through it or one of its subresources; nullptr where nothing. Lives for ever.
 const FieldSet* reset_fields(std::string_view group, std::string_view version, std::string_view plural, std::string_view subresource);
 
 // Scale: the owners of `spec.replicas` of a workload (or what `replicas` names) as the Scale object shows them, and back.
-std::vector<metav1::ManagedFieldsEntry> managed_fields_of_scale(const std::vector<metav1::ManagedFieldsEntry>& parent,
-                                                                std::string_view parent_api_version, const Path& replicas);
+std::vector<metav1::ManagedFieldsEntry> managed_fields_of_scale(const std::vector<metav1::ManagedFieldsEntry>& parent, std::string_view parent_api_version,
+                                                                const Path& replicas);
 std::vector<metav1::ManagedFieldsEntry> managed_fields_from_scale(const std::vector<metav1::ManagedFieldsEntry>& parent,
-                                                                  const std::vector<metav1::ManagedFieldsEntry>& scale,
-                                                                  std::string_view parent_api_version, const Path& replicas);
+                                                                  const std::vector<metav1::ManagedFieldsEntry>& scale, std::string_view parent_api_version,
+                                                                  const Path& replicas);
 
 // True where the two differ in nothing but time stamps.
 bool same_but_times(const std::vector<metav1::ManagedFieldsEntry>& a, const std::vector<metav1::ManagedFieldsEntry>& b);

@@ -36,8 +36,7 @@ FieldTracking tracking_of(const KindInfo& kind, int64_t now, const FieldSet* res
 std::string fields_of(const Object& object, size_t entry) { return object.meta().managed_fields.at(entry).fields_v1->raw; }
 
 TEST(FieldSet, ReadsAndWritesTheWireForm) {
-  std::string text =
-      R"({"f:a":{},"f:list":{".":{},"k:{\"name\":\"x\",\"port\":80}":{".":{},"f:name":{}},"v:\"s\"":{}},"f:z":{"f:y":{}}})";
+  std::string text = R"({"f:a":{},"f:list":{".":{},"k:{\"name\":\"x\",\"port\":80}":{".":{},"f:name":{}},"v:\"s\"":{}},"f:z":{"f:y":{}}})";
   auto set = FieldSet::parse(text);
   ASSERT_TRUE(set) << set.error().message();
   EXPECT_EQ(set->to_json(), text);
@@ -58,11 +57,10 @@ TEST(ManagedFields, ACreatedPodBelongsToItsCreator) {
   ASSERT_EQ(pod.meta().managed_fields.size(), 1u);
   const auto& entry = pod.meta().managed_fields[0];
   EXPECT_EQ(entry.manager + "|" + entry.operation + "|" + entry.api_version, "kubectl|Update|v1");
-  EXPECT_EQ(fields_of(pod, 0),
-            R"({"f:metadata":{"f:labels":{".":{},"f:app":{}}},"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:env":{".":{},)"
-            R"("k:{\"name\":\"A\"}":{".":{},"f:name":{}},"k:{\"name\":\"B\"}":{".":{},"f:name":{}}},"f:image":{},"f:name":{},)"
-            R"("f:ports":{".":{},"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}},"f:resources":{}}},)"
-            R"("f:nodeSelector":{}}})");
+  EXPECT_EQ(fields_of(pod, 0), R"({"f:metadata":{"f:labels":{".":{},"f:app":{}}},"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:env":{".":{},)"
+                               R"("k:{\"name\":\"A\"}":{".":{},"f:name":{}},"k:{\"name\":\"B\"}":{".":{},"f:name":{}}},"f:image":{},"f:name":{},)"
+                               R"("f:ports":{".":{},"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}},"f:resources":{}}},)"
+                               R"("f:nodeSelector":{}}})");
 }
 
 TEST(ManagedFields, AnUpdateTakesWhatItChanges) {

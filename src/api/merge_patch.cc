@@ -26,12 +26,11 @@ void prune_nulls(Value& value) {
 Result<Value> parse_merge_patch(std::string_view text, std::vector<std::string>* strict_findings) {
   JsonNotes notes;
   auto patch = parse_json(text, {}, &notes);
-  if (!patch)
-    return fail(bad_request(strict_findings ? fmt::format("error decoding patch: {}", patch.error().message()) : "Invalid JSON Patch"));
+  if (!patch) return fail(bad_request(strict_findings ? fmt::format("error decoding patch: {}", patch.error().message()) : "Invalid JSON Patch"));
   if (patch->is_null()) return fail(bad_request("Invalid JSON Patch"));
   if (!patch->is_object())
-    return fail(bad_request(fmt::format("error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-                                        json_type_name(*patch))));
+    return fail(
+        bad_request(fmt::format("error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}", json_type_name(*patch))));
   if (strict_findings)
     for (const auto& path : notes.duplicates) strict_findings->push_back(fmt::format("duplicate field \"{}\"", path));
   return patch;

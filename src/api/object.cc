@@ -11,9 +11,7 @@ struct Document {
   Value body;
 };
 
-std::shared_ptr<void> own(const TypeDesc& type, void* object) {
-  return std::shared_ptr<void>(object, type.destroy);
-}
+std::shared_ptr<void> own(const TypeDesc& type, void* object) { return std::shared_ptr<void>(object, type.destroy); }
 
 const char* at(const void* object, int32_t offset) { return static_cast<const char*>(object) + offset; }
 

@@ -45,7 +45,9 @@ class Object {
   const TypeDesc& type() const { return *kind_->type; }
 
   template <class T>
-  bool is() const { return kind_ == &kind_of<T>(); }
+  bool is() const {
+    return kind_ == &kind_of<T>();
+  }
   // CHECKs the type.
   template <class T>
   const T& as() const {
@@ -54,7 +56,9 @@ class Object {
   }
   // nullptr where it is another type.
   template <class T>
-  const T* try_as() const { return is<T>() ? static_cast<const T*>(data_.get()) : nullptr; }
+  const T* try_as() const {
+    return is<T>() ? static_cast<const T*>(data_.get()) : nullptr;
+  }
   template <class T>
   std::shared_ptr<const T> share() const {
     CHECK(is<T>());

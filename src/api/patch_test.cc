@@ -79,8 +79,8 @@ const ValueType kTexts{.kind = Kind::kList, .element = &kText};
 const ValueType kTextMap{.kind = Kind::kMap, .element = &kText};
 const ValueType kItemValue{.kind = Kind::kStruct, .type = &kItem};
 const ValueType kItems{.kind = Kind::kList, .element = &kItemValue};
-const FieldDesc kItemFields[] = {{.name = "name", .value = &kText}, {.name = "image", .value = &kText},
-                                 {.name = "env", .value = &kItems, .patch_merge = true, .merge_key = "name"}};
+const FieldDesc kItemFields[] = {
+    {.name = "name", .value = &kText}, {.name = "image", .value = &kText}, {.name = "env", .value = &kItems, .patch_merge = true, .merge_key = "name"}};
 const uint16_t kItemOrder[] = {2, 1, 0};
 const TypeDesc kItem{.name = "Item", .fields = kItemFields, .by_name = kItemOrder};
 const FieldDesc kRootFields[] = {{.name = "items", .value = &kItems, .patch_merge = true, .merge_key = "name"},
@@ -97,8 +97,7 @@ std::string strategic(std::string_view document, std::string_view patch) {
 }
 
 TEST(StrategicPatch, MergesListsByTheirKey) {
-  EXPECT_EQ(strategic(R"({"items":[{"name":"a","image":"1"},{"name":"b","image":"1"}]})",
-                      R"({"items":[{"name":"b","image":"2"},{"name":"c","image":"3"}]})"),
+  EXPECT_EQ(strategic(R"({"items":[{"name":"a","image":"1"},{"name":"b","image":"1"}]})", R"({"items":[{"name":"b","image":"2"},{"name":"c","image":"3"}]})"),
             R"({"items":[{"image":"1","name":"a"},{"image":"2","name":"b"},{"image":"3","name":"c"}]})");
   EXPECT_EQ(strategic(R"({"items":[{"name":"a","env":[{"name":"A"},{"name":"B"}]},{"name":"c"}]})",
                       R"({"items":[{"name":"c","$patch":"delete"},{"name":"a","env":[{"name":"A","$patch":"delete"},{"name":"D"}]}]})"),
@@ -108,9 +107,9 @@ TEST(StrategicPatch, MergesListsByTheirKey) {
 }
 
 TEST(StrategicPatch, OrdersElements) {
-  EXPECT_EQ(strategic(R"({"items":[{"name":"a"},{"name":"b"}]})",
-                      R"({"$setElementOrder/items":[{"name":"b"},{"name":"a"}],"items":[{"name":"a","image":"4"}]})"),
-            R"({"items":[{"name":"b"},{"image":"4","name":"a"}]})");
+  EXPECT_EQ(
+      strategic(R"({"items":[{"name":"a"},{"name":"b"}]})", R"({"$setElementOrder/items":[{"name":"b"},{"name":"a"}],"items":[{"name":"a","image":"4"}]})"),
+      R"({"items":[{"name":"b"},{"image":"4","name":"a"}]})");
   EXPECT_EQ(strategic(R"({"finalizers":["b"]})", R"({"finalizers":["c","b"],"$setElementOrder/finalizers":["c","b"]})"), R"({"finalizers":["c","b"]})");
   EXPECT_EQ(strategic(R"({"items":[{"name":"a"},{"name":"b"}]})", R"({"$setElementOrder/items":[{"name":"b"}],"items":[{"name":"a","image":"i:5"}]})"),
             "The order in patch list:\n[map[image:i:5 name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n");

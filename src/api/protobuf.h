@@ -40,7 +40,7 @@ Result<Value> decode_protobuf_document(std::string_view message, const TypeDesc&
 // it was: the bytes or the type are not of the common kind (fields in parts, types that are one thing or another, broken bytes), and
 // must be decoded.
 struct TranscodeOptions {
-  const KindInfo* type_meta = nullptr;       // kind and apiVersion to begin with
+  const KindInfo* type_meta = nullptr;     // kind and apiVersion to begin with
   std::string_view resource_version = {};  // instead of the metadata's own
 };
 bool append_json_of_protobuf(std::string& out, const TypeDesc& type, std::string_view message, const TranscodeOptions& options = {});

@@ -176,8 +176,7 @@ class Decoder {
       unsigned number = 0, kind = 0;
       if (!wire.tag(number, kind)) return false;
       bool known = number < 4;
-      if (known && kind == 0 ? !wire.varint(numbers[number]) : known && kind == 2 ? !wire.bytes(texts[number]) : !wire.skip(kind))
-        return false;
+      if (known && kind == 0 ? !wire.varint(numbers[number]) : known && kind == 2 ? !wire.bytes(texts[number]) : !wire.skip(kind)) return false;
     }
     auto seconds = static_cast<int64_t>(numbers[1]);
     auto nanos = static_cast<int32_t>(numbers[2]);
@@ -207,9 +206,7 @@ class Decoder {
   }
 
   // Years 0 to 9999, which is what RFC 3339 can say.
-  static bool in_range(int64_t seconds, int32_t nanos) {
-    return seconds >= Time::kEarliest && seconds <= Time::kLatest && nanos >= 0 && nanos < 1'000'000'000;
-  }
+  static bool in_range(int64_t seconds, int32_t nanos) { return seconds >= Time::kEarliest && seconds <= Time::kLatest && nanos >= 0 && nanos < 1'000'000'000; }
   bool set_time(Mut m, int64_t seconds, int32_t nanos) {
     if (!in_range(seconds, nanos)) return bad("time out of range");
     B::set_time(m, seconds == 0 && nanos == 0 ? Time() : Time(seconds));
@@ -256,7 +253,8 @@ Result<Value> decode_protobuf_document(std::string_view bytes, const TypeDesc& t
 }
 
 Result<Envelope> open_envelope(std::string_view bytes) {
-  if (!bytes.starts_with(kProtobufMagic)) return fail(Code::kInvalidArgument, "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
+  if (!bytes.starts_with(kProtobufMagic))
+    return fail(Code::kInvalidArgument, "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
   Envelope envelope;
   Wire wire(bytes.substr(kProtobufMagic.size()));
   auto broken = [] { return fail(Code::kDataLoss, "protobuf: broken envelope"); };
@@ -279,7 +277,8 @@ Result<Object> decode_protobuf(std::string_view bytes, const KindInfo& kind, con
   TRY_ASSIGN(Envelope envelope, open_envelope(bytes));
   bool named = !envelope.kind.empty() || !envelope.api_version.empty();
   if (named && (envelope.kind != kind.kind || find_kind(envelope.api_version, envelope.kind) != &kind))
-    return fail(Code::kInvalidArgument, fmt::format("bytes of {} {} where {} {} was expected", envelope.api_version, envelope.kind, kind.api_version, kind.kind));
+    return fail(Code::kInvalidArgument,
+                fmt::format("bytes of {} {} where {} {} was expected", envelope.api_version, envelope.kind, kind.api_version, kind.kind));
   if (kind.tree) return fail(Code::kUnimplemented, fmt::format("{}.{} has no protobuf form", kind.kind, kind.api_version));
   Object object = Object::make(kind);
   TRY(decode_protobuf_message(envelope.raw, *kind.type, object.mut_data(), limits));

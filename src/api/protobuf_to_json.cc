@@ -66,7 +66,9 @@ class Plans {
       auto below = value->kind == Kind::kStruct ? plans_.find(value->type) : plans_.end();
       if (value->kind == Kind::kStruct && below == plans_.end()) plan.supported = false;
       bool never_empty = field.value->kind >= Kind::kTime && field.value->kind <= Kind::kStruct;
-      plan.members.push_back({.key = "\"" + std::string(field.name) + "\":", .field = &field, .plan = below == plans_.end() ? nullptr : &below->second,
+      plan.members.push_back({.key = "\"" + std::string(field.name) + "\":",
+                              .field = &field,
+                              .plan = below == plans_.end() ? nullptr : &below->second,
                               .resource_version = type.name == "ObjectMeta" && field.name == "resourceVersion",
                               .skipped = field.omitempty && !never_empty});
     }

@@ -22,9 +22,8 @@ struct Suffix {
   int base;
   int exponent;
 };
-constexpr Suffix kSuffixes[] = {{"n", 10, -9}, {"u", 10, -6}, {"m", 10, -3}, {"", 10, 0},  {"k", 10, 3},  {"M", 10, 6},
-                                {"G", 10, 9},  {"T", 10, 12}, {"P", 10, 15}, {"E", 10, 18}, {"Ki", 2, 10}, {"Mi", 2, 20},
-                                {"Gi", 2, 30}, {"Ti", 2, 40}, {"Pi", 2, 50}, {"Ei", 2, 60}};
+constexpr Suffix kSuffixes[] = {{"n", 10, -9}, {"u", 10, -6}, {"m", 10, -3}, {"", 10, 0},   {"k", 10, 3},  {"M", 10, 6},  {"G", 10, 9},  {"T", 10, 12},
+                                {"P", 10, 15}, {"E", 10, 18}, {"Ki", 2, 10}, {"Mi", 2, 20}, {"Gi", 2, 30}, {"Ti", 2, 40}, {"Pi", 2, 50}, {"Ei", 2, 60}};
 
 constexpr std::string_view kDecimal[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
 
@@ -65,8 +64,7 @@ struct Scale {
 
 Result<Scale> scale_of(std::string_view suffix) {
   for (const Suffix& known : kSuffixes)
-    if (known.text == suffix)
-      return Scale{known.base, known.exponent, known.base == 2 ? Quantity::Format::kBinarySi : Quantity::Format::kDecimalSi};
+    if (known.text == suffix) return Scale{known.base, known.exponent, known.base == 2 ? Quantity::Format::kBinarySi : Quantity::Format::kDecimalSi};
   if (suffix.size() > 1 && (suffix[0] == 'e' || suffix[0] == 'E')) {
     size_t i = 1;
     bool negative = suffix[i] == '-';

@@ -21,8 +21,11 @@ Calendar calendar_of(int64_t seconds) {
   auto day = floor<days>(time);
   year_month_day date{day};
   hh_mm_ss clock{time - day};
-  return {static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-          static_cast<unsigned>(clock.hours().count()), static_cast<unsigned>(clock.minutes().count()),
+  return {static_cast<int>(date.year()),
+          static_cast<unsigned>(date.month()),
+          static_cast<unsigned>(date.day()),
+          static_cast<unsigned>(clock.hours().count()),
+          static_cast<unsigned>(clock.minutes().count()),
           static_cast<unsigned>(clock.seconds().count())};
 }
 
@@ -80,9 +83,7 @@ class TimeReader {
   }
 
  private:
-  Fail range(std::string_view what) const {
-    return fail(Code::kInvalidArgument, fmt::format("parsing time {}: {} out of range", go_quote(all_), what));
-  }
+  Fail range(std::string_view what) const { return fail(Code::kInvalidArgument, fmt::format("parsing time {}: {} out of range", go_quote(all_), what)); }
   bool failed(std::string_view element) {
     failed_ = element;
     return false;
@@ -188,8 +189,8 @@ struct Unit {
   std::string_view name;
   uint64_t nanos;
 };
-constexpr Unit kUnits[] = {{"ns", 1}, {"us", 1000}, {"\u00b5s", 1000}, {"\u03bcs", 1000}, {"ms", 1'000'000},
-                           {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
+constexpr Unit kUnits[] = {{"ns", 1},         {"us", 1000},         {"\u00b5s", 1000},     {"\u03bcs", 1000},
+                           {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
 
 }  // namespace
 
@@ -257,8 +258,7 @@ IntOrString IntOrString::parse(std::string_view value) {
 Result<int64_t> IntOrString::scaled(int64_t total, bool round_up) const {
   if (!is_string) return number;
   std::string_view digits = text;
-  if (digits.empty() || digits.back() != '%')
-    return fail(Code::kInvalidArgument, "invalid value for IntOrString: invalid type: string is not a percentage");
+  if (digits.empty() || digits.back() != '%') return fail(Code::kInvalidArgument, "invalid value for IntOrString: invalid type: string is not a percentage");
   digits.remove_suffix(1);
   int32_t percent = 0;
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), percent);

@@ -29,7 +29,7 @@ struct Bytes {
 
 // metav1.Time: seconds. The zero value is "no time" (JSON null), as Go's zero time.
 struct Time {
-  static constexpr int64_t kZero = -62135596800;  // 0001-01-01T00:00:00Z
+  static constexpr int64_t kZero = -62135596800;      // 0001-01-01T00:00:00Z
   static constexpr int64_t kEarliest = -62167219200;  // the years 0 to 9999, which RFC 3339 can say
   static constexpr int64_t kLatest = 253402300799;
   int64_t seconds = kZero;  // since 1970
@@ -38,7 +38,7 @@ struct Time {
   explicit Time(WallTime wall) : seconds(std::chrono::floor<std::chrono::seconds>(wall.time_since_epoch()).count()) {}
   bool is_zero() const { return seconds == kZero; }
   WallTime wall() const { return WallTime(std::chrono::seconds(seconds)); }
-  std::string to_string() const;                      // RFC 3339 in UTC; empty for zero
+  std::string to_string() const;                     // RFC 3339 in UTC; empty for zero
   static Result<Time> parse(std::string_view text);  // RFC 3339; fractions are cut
   auto operator<=>(const Time&) const = default;
 };

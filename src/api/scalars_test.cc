@@ -7,13 +7,42 @@ namespace reigen::api {
 namespace {
 
 TEST(Quantity, WritesTheCanonicalForm) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"0", "0"}, {"0m", "0"}, {"1000m", "1"}, {"0.5", "500m"}, {"1500m", "1500m"}, {"1024Ki", "1Mi"}, {"1025Ki", "1025Ki"},
-      {"1Gi", "1Gi"}, {"0.5Gi", "512Mi"}, {"1.5Gi", "1536Mi"}, {"100k", "100k"}, {"1000000", "1M"}, {"12e6", "12e6"}, {"1e3", "1e3"},
-      {"1E", "1E"}, {"123456789", "123456789"}, {"-5", "-5"}, {"+5", "5"}, {".5", "500m"}, {"5.", "5"}, {"1n", "1n"}, {"0.1n", "1n"},
-      {"1Ki", "1Ki"}, {"512", "512"}, {"1000Ki", "1000Ki"}, {"0.5Ki", "512"}, {"0.0005Ki", "512m"}, {"100Ei", "9223372036854775807"},
-      {"1.00000000001", "1000000001n"}, {"18446744073709551616", "18446744073709551616"},
-      {"1.500", "1.500"}, {"1.50", "1500m"}, {"0.250", "250m"}, {"-2.125", "-2.125"}, {"1.125k", "1.125k"}, {"m", "0"}};
+  const std::pair<const char*, const char*> cases[] = {{"0", "0"},
+                                                       {"0m", "0"},
+                                                       {"1000m", "1"},
+                                                       {"0.5", "500m"},
+                                                       {"1500m", "1500m"},
+                                                       {"1024Ki", "1Mi"},
+                                                       {"1025Ki", "1025Ki"},
+                                                       {"1Gi", "1Gi"},
+                                                       {"0.5Gi", "512Mi"},
+                                                       {"1.5Gi", "1536Mi"},
+                                                       {"100k", "100k"},
+                                                       {"1000000", "1M"},
+                                                       {"12e6", "12e6"},
+                                                       {"1e3", "1e3"},
+                                                       {"1E", "1E"},
+                                                       {"123456789", "123456789"},
+                                                       {"-5", "-5"},
+                                                       {"+5", "5"},
+                                                       {".5", "500m"},
+                                                       {"5.", "5"},
+                                                       {"1n", "1n"},
+                                                       {"0.1n", "1n"},
+                                                       {"1Ki", "1Ki"},
+                                                       {"512", "512"},
+                                                       {"1000Ki", "1000Ki"},
+                                                       {"0.5Ki", "512"},
+                                                       {"0.0005Ki", "512m"},
+                                                       {"100Ei", "9223372036854775807"},
+                                                       {"1.00000000001", "1000000001n"},
+                                                       {"18446744073709551616", "18446744073709551616"},
+                                                       {"1.500", "1.500"},
+                                                       {"1.50", "1500m"},
+                                                       {"0.250", "250m"},
+                                                       {"-2.125", "-2.125"},
+                                                       {"1.125k", "1.125k"},
+                                                       {"m", "0"}};
   for (auto [in, out] : cases) {
     auto parsed = Quantity::parse(in);
     ASSERT_TRUE(parsed.has_value()) << in;
@@ -41,8 +70,7 @@ TEST(Time, ReadsAndWritesRfc3339) {
   EXPECT_EQ(Time::parse("2008-01-01T01:01:01Z")->to_string(), "2008-01-01T01:01:01Z");
   EXPECT_EQ(Time::parse("2008-01-01T03:01:01.5+02:00")->to_string(), "2008-01-01T01:01:01Z");
   EXPECT_EQ(MicroTime::parse("2008-01-01T01:01:01.123456Z")->to_string(), "2008-01-01T01:01:01.123456Z");
-  EXPECT_EQ(Time::parse("yesterday").error().message(),
-            "parsing time \"yesterday\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"yesterday\" as \"2006\"");
+  EXPECT_EQ(Time::parse("yesterday").error().message(), "parsing time \"yesterday\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"yesterday\" as \"2006\"");
   EXPECT_EQ(Time::parse("2008-13-01T01:01:01Z").error().message(), "parsing time \"2008-13-01T01:01:01Z\": month out of range");
   EXPECT_EQ(Time::parse("2008-01-01 01:01:01Z").error().message(),
             "parsing time \"2008-01-01 01:01:01Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \" 01:01:01Z\" as \"T\"");
@@ -50,8 +78,9 @@ TEST(Time, ReadsAndWritesRfc3339) {
 }
 
 TEST(Duration, SpeaksGo) {
-  const std::pair<const char*, const char*> cases[] = {{"30s", "30s"}, {"1h", "1h0m0s"}, {"90m", "1h30m0s"}, {"1.5s", "1.5s"}, {"100ms", "100ms"},
-                                                       {"0", "0s"}, {"-2m", "-2m0s"}, {"1us", "1\u00b5s"}, {"1h1m1.000000001s", "1h1m1.000000001s"}};
+  const std::pair<const char*, const char*> cases[] = {{"30s", "30s"},   {"1h", "1h0m0s"},    {"90m", "1h30m0s"},
+                                                       {"1.5s", "1.5s"}, {"100ms", "100ms"},  {"0", "0s"},
+                                                       {"-2m", "-2m0s"}, {"1us", "1\u00b5s"}, {"1h1m1.000000001s", "1h1m1.000000001s"}};
   for (auto [in, out] : cases) EXPECT_EQ(Duration::parse(in)->to_string(), out) << in;
   EXPECT_EQ(Duration::parse("x").error().message(), "time: invalid duration \"x\"");
   EXPECT_EQ(Duration::parse("1").error().message(), "time: missing unit in duration \"1\"");

@@ -26,9 +26,7 @@ Fail broken(std::string message) {
   return fail(std::move(status));
 }
 Fail malformed(std::string_view what) { return fail(bad_request(fmt::format("invalid patch format of {}", what))); }
-Fail no_merge_key(const Value& map, std::string_view key) {
-  return broken(fmt::format("map: {} does not contain declared merge key: {}", go_print(map), key));
-}
+Fail no_merge_key(const Value& map, std::string_view key) { return broken(fmt::format("map: {} does not contain declared merge key: {}", go_print(map), key)); }
 Fail bad_type(std::string_view expected, const Value& actual) {
   return broken(fmt::format("expected a {}, but received a {}", expected, go_type_name(actual)));
 }
@@ -61,23 +59,24 @@ Schema schema_of(const ValueType* value) {
     case Kind::kMap: return {nullptr, "map"};
     case Kind::kList: return {nullptr, "slice"};
     case Kind::kString: return {nullptr, "string"};
-    case Kind::kTime: case Kind::kMicroTime: case Kind::kDuration: case Kind::kQuantity: case Kind::kIntOrString: case Kind::kRaw:
-      return {nullptr, "struct"};
+    case Kind::kTime:
+    case Kind::kMicroTime:
+    case Kind::kDuration:
+    case Kind::kQuantity:
+    case Kind::kIntOrString:
+    case Kind::kRaw: return {nullptr, "struct"};
     default: return {nullptr, "int"};
   }
 }
 
 Result<FieldSchema> look_up(const Schema& schema, std::string_view key, bool list) {
-  if (!schema.type)
-    return broken(fmt::format("merging an object in json but data type is not struct, instead is: {}", schema.kind));
+  if (!schema.type) return broken(fmt::format("merging an object in json but data type is not struct, instead is: {}", schema.kind));
   const FieldDesc* field = schema.type->find(key);
-  if (!field)
-    return broken(fmt::format("unable to find api field in struct {} for the json field {}", schema.type->name, go_quote(key)));
+  if (!field) return broken(fmt::format("unable to find api field in struct {} for the json field {}", schema.type->name, go_quote(key)));
   FieldSchema found{schema_of(field->value), field->patch_merge, field->patch_replace, field->merge_key};
   if (list) {
     const ValueType* value = behind_pointer(field->value);
-    if (!value || value->kind != Kind::kList)
-      return broken(fmt::format("expected slice or array type, but got: {}", schema.kind));
+    if (!value || value->kind != Kind::kList) return broken(fmt::format("expected slice or array type, but got: {}", schema.kind));
     found.schema = schema_of(value->element);
   }
   return found;
@@ -131,8 +130,7 @@ Status check_retain_keys(Value& original, Value& patch) {
 // The name behind "$prefix/".
 Result<std::string> directive_target(std::string_view key, std::string_view prefix) {
   size_t slash = key.find('/');
-  if (slash == std::string_view::npos || key.substr(0, slash) != prefix)
-    return malformed(prefix == kDeletePrefix ? "primitive list" : "setElementOrder list");
+  if (slash == std::string_view::npos || key.substr(0, slash) != prefix) return malformed(prefix == kDeletePrefix ? "primitive list" : "setElementOrder list");
   return std::string(key.substr(slash + 1));
 }
 
@@ -143,8 +141,7 @@ Result<Value::Kind> element_kind(const List& a, const List& b) {
   if (first->is_array()) return fail(generic_status(422, "", {}, "", "lists of lists are not supported", 0, false));
   for (const auto* list : {&a, &b})
     for (const auto& item : *list)
-      if (item.kind() != first->kind())
-        return broken(fmt::format("list element types are not identical: [{} {}]", go_print(Value(a)), go_print(Value(b))));
+      if (item.kind() != first->kind()) return broken(fmt::format("list element types are not identical: [{} {}]", go_print(Value(a)), go_print(Value(b))));
   return first->kind();
 }
 

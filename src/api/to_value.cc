@@ -59,9 +59,7 @@ Value value(const ValueType& type, const void* r, const FieldDesc& field, bool e
       const KindInfo* kind = element_kind(field);
       Value::Array items;
       items.reserve(B::list_size(type, r));
-      B::each_element(type, r, [&](const void* item) {
-        items.push_back(kind ? object(*kind->type, item, kind) : value(*type.element, item, field, true));
-      });
+      B::each_element(type, r, [&](const void* item) { items.push_back(kind ? object(*kind->type, item, kind) : value(*type.element, item, field, true)); });
       return Value(std::move(items));
     }
     case Kind::kMap: {

@@ -19,9 +19,10 @@ TypeDesc& TypeArena::make_type(std::string_view name, std::string_view group, st
 
 void TypeArena::set_fields(TypeDesc& type, std::vector<FieldDesc> fields) {
   for (FieldDesc& field : fields) {
-    for (std::string_view FieldDesc::*text : {&FieldDesc::name, &FieldDesc::merge_key, &FieldDesc::default_json, &FieldDesc::type_name, &FieldDesc::description})
+    for (std::string_view FieldDesc::* text :
+         {&FieldDesc::name, &FieldDesc::merge_key, &FieldDesc::default_json, &FieldDesc::type_name, &FieldDesc::description})
       if (!(field.*text).empty()) field.*text = keep(field.*text);
-    for (std::span<const std::string_view> FieldDesc::*list : {&FieldDesc::list_map_keys, &FieldDesc::enum_values}) {
+    for (std::span<const std::string_view> FieldDesc::* list : {&FieldDesc::list_map_keys, &FieldDesc::enum_values}) {
       auto& copy = keys_.emplace_back();
       for (std::string_view text : field.*list) copy.push_back(keep(text));
       field.*list = copy;
@@ -45,8 +46,8 @@ const KindInfo& TypeArena::make_kind(std::string_view kind, TypeDesc& type) {
   if (!api_version.empty()) api_version += '/';
   api_version += type.version;
   // metadata is decoded beside the document: Object::meta() looks at no offset.
-  return kinds_.emplace_back(KindInfo{.group = type.group, .version = type.version, .kind = keep(kind), .api_version = keep(api_version),
-                                      .type = &type, .meta_offset = 0, .tree = true});
+  return kinds_.emplace_back(KindInfo{
+      .group = type.group, .version = type.version, .kind = keep(kind), .api_version = keep(api_version), .type = &type, .meta_offset = 0, .tree = true});
 }
 
 }  // namespace reigen::api

@@ -30,8 +30,10 @@ TEST(CustomResource, IsReadByItsTable) {
   TypeArena arena;
   const KindInfo& kind = cron_tab(arena);
   DecodeNotes notes;
-  auto object = decode_json(R"({"kind":"CronTab","apiVersion":"stable.example.com/v1","spec":{"replicas":2,"cronSpec":"* *","nope":1,"size":"50%","args":["b","a"]},)"
-                            R"("metadata":{"name":"c","labels":{"z":"1"}},"extra":{"any":[1.5,{"thing":null}]},"odd":true})", kind, &notes);
+  auto object =
+      decode_json(R"({"kind":"CronTab","apiVersion":"stable.example.com/v1","spec":{"replicas":2,"cronSpec":"* *","nope":1,"size":"50%","args":["b","a"]},)"
+                  R"("metadata":{"name":"c","labels":{"z":"1"}},"extra":{"any":[1.5,{"thing":null}]},"odd":true})",
+                  kind, &notes);
   ASSERT_TRUE(object.has_value()) << object.error().message();
   EXPECT_EQ(notes.strict, (std::vector<std::string>{R"(unknown field "spec.nope")", R"(unknown field "odd")"}));
   EXPECT_EQ(notes.kind, "CronTab");
@@ -40,8 +42,10 @@ TEST(CustomResource, IsReadByItsTable) {
   EXPECT_EQ(field_text(*object, "spec.args[1]"), "a");
   EXPECT_EQ(field_text(*object, "metadata.name"), "c");
   std::string json = encode_json(*object);
-  EXPECT_EQ(json, R"({"apiVersion":"stable.example.com/v1","extra":{"any":[1.5,{"thing":null}]},"kind":"CronTab","metadata":{"creationTimestamp":null,"labels":{"z":"1"},"name":"c"},)"
-                  R"("spec":{"args":["b","a"],"cronSpec":"* *","replicas":2,"size":"50%"}})");
+  EXPECT_EQ(
+      json,
+      R"({"apiVersion":"stable.example.com/v1","extra":{"any":[1.5,{"thing":null}]},"kind":"CronTab","metadata":{"creationTimestamp":null,"labels":{"z":"1"},"name":"c"},)"
+      R"("spec":{"args":["b","a"],"cronSpec":"* *","replicas":2,"size":"50%"}})");
   auto again = decode_json(json, kind);
   ASSERT_TRUE(again.has_value());
   EXPECT_TRUE(equal(*object, *again));

@@ -12,9 +12,18 @@
 namespace reigen::api {
 
 enum class Kind : uint8_t {
-  kString, kInt32, kInt64, kDouble, kBool, kBytes,
-  kTime, kMicroTime, kDuration, kQuantity, kIntOrString,
-  kRaw,      // any JSON value (RawExtension, FieldsV1, JSON, any)
+  kString,
+  kInt32,
+  kInt64,
+  kDouble,
+  kBool,
+  kBytes,
+  kTime,
+  kMicroTime,
+  kDuration,
+  kQuantity,
+  kIntOrString,
+  kRaw,  // any JSON value (RawExtension, FieldsV1, JSON, any)
   kStruct,
   kPointer,  // *element: absent and zero differ
   kList,     // []element
@@ -32,8 +41,8 @@ struct PointerOps {
 };
 struct ListOps {
   size_t (*size)(const void*);
-  void* (*data)(const void*);   // contiguous, element->size apart
-  void* (*append)(void*);       // a new default element
+  void* (*data)(const void*);  // contiguous, element->size apart
+  void* (*append)(void*);      // a new default element
   void (*clear)(void*);
   void (*reserve)(void*, size_t);
 };
@@ -41,7 +50,7 @@ struct MapOps {
   size_t (*size)(const void*);
   std::string_view (*key)(const void*, size_t index);  // entries are sorted by key
   void* (*value)(const void*, size_t index);
-  void* (*insert)(void*, std::string_view key);        // found or made
+  void* (*insert)(void*, std::string_view key);  // found or made
   const void* (*find)(const void*, std::string_view key);
   bool (*erase)(void*, std::string_view key);
   void (*clear)(void*);
@@ -50,7 +59,7 @@ struct MapOps {
 // The type of a value. `size` is that of the C++ type behind it.
 struct ValueType {
   Kind kind;
-  bool wrapped = false;                // a list that is a message {1: items} in protobuf
+  bool wrapped = false;  // a list that is a message {1: items} in protobuf
   uint32_t size = 0;
   const ValueType* element = nullptr;  // pointer, list, map
   const TypeDesc* type = nullptr;      // struct
@@ -64,10 +73,10 @@ struct ValueType {
 enum class ListType : uint8_t { kNone, kAtomic, kSet, kMap };
 
 struct FieldDesc {
-  std::string_view name;           // in JSON
+  std::string_view name;  // in JSON
   const ValueType* value = nullptr;
-  uint32_t offset = 0;             // in the struct
-  uint16_t number = 0;             // in protobuf; 0: not there
+  uint32_t offset = 0;  // in the struct
+  uint16_t number = 0;  // in protobuf; 0: not there
   bool omitempty = false;
   bool optional = false;           // +optional (OpenAPI: not in `required`)
   bool inlined = false;            // only in TypeDesc::own_fields: the fields of value->type stand in the parent's JSON
@@ -78,10 +87,10 @@ struct FieldDesc {
   bool patch_retain_keys = false;  // ... "retainKeys"
   bool atomic_map = false;         // mapType=atomic or structType=atomic
   ListType list_type = ListType::kNone;
-  std::string_view merge_key;      // patchMergeKey
+  std::string_view merge_key;  // patchMergeKey
   std::span<const std::string_view> list_map_keys;
-  std::string_view default_json;   // JSON text of the schema's default; empty: none
-  std::string_view type_name;      // as the schema spells it: "*PullPolicy"
+  std::string_view default_json;  // JSON text of the schema's default; empty: none
+  std::string_view type_name;     // as the schema spells it: "*PullPolicy"
   std::span<const std::string_view> enum_values;
   std::string_view feature_gate;
   std::string_view description;
@@ -103,7 +112,7 @@ struct TypeDesc {
   std::span<const FieldDesc> own_fields;
   // Indexes into `fields`, sorted by name.
   std::span<const uint16_t> by_name;
-  bool has_type_meta = false;   // kind and apiVersion come first in JSON (only written at the top)
+  bool has_type_meta = false;     // kind and apiVersion come first in JSON (only written at the top)
   bool preserve_unknown = false;  // documents only: members outside the table are kept
   JsonForm json_form = JsonForm::kObject;
   uint32_t size = 0;

@@ -101,9 +101,7 @@ struct ValueTypeMaker<std::optional<T>> {
 };
 template <class T>
 struct ValueTypeMaker<Box<T>> {
-  static constexpr ValueType make() {
-    return {.kind = Kind::kPointer, .size = sizeof(Box<T>), .element = &value_type<T>, .pointer = &BoxOps<T>::ops};
-  }
+  static constexpr ValueType make() { return {.kind = Kind::kPointer, .size = sizeof(Box<T>), .element = &value_type<T>, .pointer = &BoxOps<T>::ops}; }
 };
 template <class T>
 struct ValueTypeMaker<std::vector<T>> {
@@ -119,9 +117,7 @@ struct ValueTypeMaker<StringList> {
 };
 template <class T>
 struct ValueTypeMaker<Map<T>> {
-  static constexpr ValueType make() {
-    return {.kind = Kind::kMap, .size = sizeof(Map<T>), .element = &value_type<T>, .map = &StructMapOps<T>::ops};
-  }
+  static constexpr ValueType make() { return {.kind = Kind::kMap, .size = sizeof(Map<T>), .element = &value_type<T>, .map = &StructMapOps<T>::ops}; }
 };
 
 }  // namespace reigen::api

@@ -47,13 +47,11 @@ constexpr std::string_view kWildcardText =
 bool all(std::string_view text, auto accept) { return std::ranges::all_of(text, accept); }
 
 bool matches_qualified(std::string_view text) {
-  return !text.empty() && is_alnum(text.front()) && is_alnum(text.back()) &&
-         all(text, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
+  return !text.empty() && is_alnum(text.front()) && is_alnum(text.back()) && all(text, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 bool matches_dns_label(std::string_view text) {
-  return !text.empty() && is_lower_alnum(text.front()) && is_lower_alnum(text.back()) &&
-         all(text, [](char c) { return is_lower_alnum(c) || c == '-'; });
+  return !text.empty() && is_lower_alnum(text.front()) && is_lower_alnum(text.back()) && all(text, [](char c) { return is_lower_alnum(c) || c == '-'; });
 }
 
 bool matches_underscore_label(std::string_view text) {
@@ -130,8 +128,7 @@ Messages is_qualified_name(std::string_view value) {
 Messages is_label_value(std::string_view value) {
   Messages messages;
   if (value.size() > kLabelValueMaxLength) messages.push_back(max_length_message(kLabelValueMaxLength));
-  if (!value.empty() && !matches_qualified(value))
-    messages.push_back(regex_message(kLabelValueText, kLabelValueFmt, {"MyValue", "my_value", "12345"}));
+  if (!value.empty() && !matches_qualified(value)) messages.push_back(regex_message(kLabelValueText, kLabelValueFmt, {"MyValue", "my_value", "12345"}));
   return messages;
 }
 
@@ -139,8 +136,7 @@ Messages is_dns1123_label(std::string_view value) {
   Messages messages;
   if (value.size() > kDns1123LabelMaxLength) messages.push_back(max_length_message(kDns1123LabelMaxLength));
   if (matches_dns_label(value)) return messages;
-  messages.push_back(matches_subdomain(value) ? "must not contain dots"
-                                              : regex_message(kDns1123LabelText, kDns1123LabelFmt, {"my-name", "123-abc"}));
+  messages.push_back(matches_subdomain(value) ? "must not contain dots" : regex_message(kDns1123LabelText, kDns1123LabelFmt, {"my-name", "123-abc"}));
   return messages;
 }
 
@@ -154,32 +150,28 @@ Messages is_dns1123_subdomain(std::string_view value) {
 Messages is_dns1123_subdomain_with_underscore(std::string_view value) {
   Messages messages;
   if (value.size() > kDns1123SubdomainMaxLength) messages.push_back(max_length_message(kDns1123SubdomainMaxLength));
-  if (!each_part(value, '.', matches_underscore_label))
-    messages.push_back(regex_message(kUnderscoreSubdomainText, kSubdomainFmt, {"example.com"}));
+  if (!each_part(value, '.', matches_underscore_label)) messages.push_back(regex_message(kUnderscoreSubdomainText, kSubdomainFmt, {"example.com"}));
   return messages;
 }
 
 Messages is_dns1035_label(std::string_view value) {
   Messages messages;
   if (value.size() > 63) messages.push_back(max_length_message(63));
-  if (!matches_dns_label(value) || !is_lower(value.front()))
-    messages.push_back(regex_message(kDns1035Text, kDns1035Fmt, {"my-name", "abc-123"}));
+  if (!matches_dns_label(value) || !is_lower(value.front())) messages.push_back(regex_message(kDns1035Text, kDns1035Fmt, {"my-name", "abc-123"}));
   return messages;
 }
 
 Messages is_wildcard_dns1123_subdomain(std::string_view value) {
   Messages messages;
   if (value.size() > kDns1123SubdomainMaxLength) messages.push_back(max_length_message(kDns1123SubdomainMaxLength));
-  if (!value.starts_with("*.") || !matches_subdomain(value.substr(2)))
-    messages.push_back(regex_message(kWildcardText, kWildcardFmt, {"*.example.com"}));
+  if (!value.starts_with("*.") || !matches_subdomain(value.substr(2))) messages.push_back(regex_message(kWildcardText, kWildcardFmt, {"*.example.com"}));
   return messages;
 }
 
 Messages is_c_identifier(std::string_view value) {
   if (!value.empty() && !is_digit(value.front()) && all(value, [](char c) { return is_alnum(c) || c == '_'; })) return {};
-  return {regex_message(
-      "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-      "[A-Za-z_][A-Za-z0-9_]*", {"my_name", "MY_NAME", "MyName"})};
+  return {regex_message("a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+                        "[A-Za-z_][A-Za-z0-9_]*", {"my_name", "MY_NAME", "MyName"})};
 }
 
 Messages is_in_range(int64_t value, int64_t min, int64_t max) {
@@ -214,9 +206,9 @@ Messages is_http_header_name(std::string_view value) {
 Messages is_env_var_name(std::string_view value) {
   Messages messages;
   if (value.empty() || is_digit(value.front()) || !all(value, [](char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_'; }))
-    messages.push_back(regex_message(
-        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
-        "[-._a-zA-Z][-._a-zA-Z0-9]*", {"my.env-name", "MY_ENV.NAME", "MyEnvName1"}));
+    messages.push_back(
+        regex_message("a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
+                      "[-._a-zA-Z][-._a-zA-Z0-9]*", {"my.env-name", "MY_ENV.NAME", "MyEnvName1"}));
   add_prefixed(messages, "", check_directory_prefix(value));
   return messages;
 }
@@ -233,8 +225,8 @@ Messages is_config_map_key(std::string_view value) {
   Messages messages;
   if (value.size() > kDns1123SubdomainMaxLength) messages.push_back(max_length_message(kDns1123SubdomainMaxLength));
   if (value.empty() || !all(value, [](char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_'; }))
-    messages.push_back(regex_message("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", "[-._a-zA-Z0-9]+",
-                                     {"key.name", "KEY_NAME", "key-name"}));
+    messages.push_back(
+        regex_message("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", "[-._a-zA-Z0-9]+", {"key.name", "KEY_NAME", "key-name"}));
   add_prefixed(messages, "", check_directory_prefix(value));
   return messages;
 }
@@ -255,8 +247,7 @@ std::string mask_trailing_dash(std::string_view value) {
 FieldErrors validate_fully_qualified_name(const FieldPath& path, std::string_view value) {
   if (value.empty()) return {FieldError::required(path)};
   if (auto messages = is_dns1123_subdomain(value); !messages.empty()) return {FieldError::invalid(path, value, join(messages, ","))};
-  if (std::ranges::count(value, '.') < 2)
-    return {FieldError::invalid(path, value, "should be a domain with at least three segments separated by dots")};
+  if (std::ranges::count(value, '.') < 2) return {FieldError::invalid(path, value, "should be a domain with at least three segments separated by dots")};
   return {};
 }
 
@@ -264,8 +255,7 @@ FieldErrors validate_fully_qualified_domain_name(const FieldPath& path, std::str
   if (value.empty()) return {FieldError::required(path)};
   if (value.ends_with('.')) value.remove_suffix(1);
   if (auto messages = is_dns1123_subdomain(value); !messages.empty()) return {FieldError::invalid(path, value, join(messages, ","))};
-  if (std::ranges::count(value, '.') < 1)
-    return {FieldError::invalid(path, value, "should be a domain with at least two segments separated by dots")};
+  if (std::ranges::count(value, '.') < 1) return {FieldError::invalid(path, value, "should be a domain with at least two segments separated by dots")};
   FieldErrors errors;
   each_part(value, '.', [&](std::string_view label) {
     auto messages = is_dns1123_label(label);

@@ -78,7 +78,7 @@ std::optional<Ip> parse_ip(std::string_view text);
 struct Cidr {
   Ip address;  // as written
   int prefix = 0;
-  Ip network() const;  // host bits cleared
+  Ip network() const;             // host bits cleared
   std::string to_string() const;  // network/prefix
   bool contains(const Ip& ip) const;
 };

@@ -29,10 +29,14 @@ class Value {
   Value() noexcept : kind_(Kind::kNull) { bits_.integer = 0; }
   Value(std::nullptr_t) noexcept : Value() {}
   template <std::same_as<bool> B>
-  Value(B b) noexcept : kind_(Kind::kBool) { bits_.integer = b; }
+  Value(B b) noexcept : kind_(Kind::kBool) {
+    bits_.integer = b;
+  }
   template <std::integral I>
     requires(!std::same_as<I, bool> && !std::same_as<I, char>)
-  Value(I i) noexcept : kind_(Kind::kInt) { bits_.integer = static_cast<int64_t>(i); }
+  Value(I i) noexcept : kind_(Kind::kInt) {
+    bits_.integer = static_cast<int64_t>(i);
+  }
   Value(double d) noexcept : kind_(Kind::kDouble) { bits_.number = d; }
   Value(std::string_view text);
   Value(const std::string& text) : Value(std::string_view(text)) {}
@@ -47,7 +51,9 @@ class Value {
   Value(Value&& other) noexcept;
   Value& operator=(const Value& other);
   Value& operator=(Value&& other) noexcept;
-  ~Value() { if (heap_) release(); }
+  ~Value() {
+    if (heap_) release();
+  }
 
   Kind kind() const { return kind_; }
   bool is_null() const { return kind_ == Kind::kNull; }
@@ -147,8 +153,8 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {}, J
 std::string go_json_error(std::string_view text);
 
 struct JsonStyle {
-  bool sorted = false;       // members by name, as Go prints maps
-  bool escape_html = true;   // <, > and & as \u003c, ... as Go does
+  bool sorted = false;      // members by name, as Go prints maps
+  bool escape_html = true;  // <, > and & as \u003c, ... as Go does
 };
 // Compact JSON as Go's encoding/json writes it.
 std::string to_json(const Value& value, JsonStyle style = {});

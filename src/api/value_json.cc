@@ -94,8 +94,7 @@ class Parser {
   // The byte at hand (or the end of the text) does not fit.
   bool bad(std::string_view where) {
     if (!error_.empty()) return false;
-    error_ = at_ == end_ ? "unexpected end of JSON input"
-                         : fmt::format("invalid character {} {}", quote_byte(static_cast<unsigned char>(*at_)), where);
+    error_ = at_ == end_ ? "unexpected end of JSON input" : fmt::format("invalid character {} {}", quote_byte(static_cast<unsigned char>(*at_)), where);
     return false;
   }
 
@@ -279,7 +278,9 @@ class Parser {
       case 'n': scratch_ += '\n'; break;
       case 'r': scratch_ += '\r'; break;
       case 't': scratch_ += '\t'; break;
-      case '\\': case '/': case '"': scratch_ += *at_; break;
+      case '\\':
+      case '/':
+      case '"': scratch_ += *at_; break;
       case 'u': ++at_; return unicode_escape();
       default: return bad("in string escape code");
     }
@@ -441,8 +442,7 @@ void append_json_double(std::string& out, double number) {
   char buffer[400];
   double size = std::abs(number);
   bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);
-  auto [end, ec] =
-      std::to_chars(buffer, buffer + sizeof(buffer), number, exponent ? std::chars_format::scientific : std::chars_format::fixed);
+  auto [end, ec] = std::to_chars(buffer, buffer + sizeof(buffer), number, exponent ? std::chars_format::scientific : std::chars_format::fixed);
   std::string_view text(buffer, end);
   if (!exponent && size >= 9007199254740992.0) {
     // Go pads the shortest digits with zeros, where to_chars gives the exact integer.

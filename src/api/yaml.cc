@@ -75,8 +75,7 @@ Value resolve(std::string_view text) {
 
 class Builder : public YAML::EventHandler {
  public:
-  Builder(const YamlLimits& limits, size_t bytes, YamlNotes* notes)
-      : limits_(limits), budget_(std::max(limits.max_nodes, bytes)), notes_(notes) {}
+  Builder(const YamlLimits& limits, size_t bytes, YamlNotes* notes) : limits_(limits), budget_(std::max(limits.max_nodes, bytes)), notes_(notes) {}
 
   Value take() { return std::move(root_); }
   bool saw_content() const { return content_; }
@@ -255,8 +254,7 @@ Result<std::vector<Value>> read(std::string_view text, const YamlLimits& limits,
 bool needs_quotes(std::string_view text) {
   if (text.empty() || !resolve(text).is_string()) return true;
   if (text.front() == ' ' || text.back() == ' ' || text.back() == ':' || one_of(text, {"-", "?", "=", "<<"})) return true;
-  if (std::string_view("-?:,[]{}#&*!|>'\"%@`").find(text.front()) != std::string_view::npos &&
-      !(text.size() > 1 && text.front() == '-' && text[1] != ' '))
+  if (std::string_view("-?:,[]{}#&*!|>'\"%@`").find(text.front()) != std::string_view::npos && !(text.size() > 1 && text.front() == '-' && text[1] != ' '))
     return true;
   if (text.find(": ") != std::string_view::npos || text.find(" #") != std::string_view::npos) return true;
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -329,9 +327,7 @@ Result<Value> parse_yaml(std::string_view text, const YamlLimits& limits, YamlNo
   return documents.empty() ? Value() : std::move(documents[0]);
 }
 
-Result<std::vector<Value>> parse_yaml_stream(std::string_view text, const YamlLimits& limits, YamlNotes* notes) {
-  return read(text, limits, notes, SIZE_MAX);
-}
+Result<std::vector<Value>> parse_yaml_stream(std::string_view text, const YamlLimits& limits, YamlNotes* notes) { return read(text, limits, notes, SIZE_MAX); }
 
 std::string to_yaml(const Value& value) {
   std::string out;

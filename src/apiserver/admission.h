@@ -26,9 +26,9 @@ std::string_view to_string(Operation operation);  // CREATE, UPDATE, DELETE, CON
 struct AdmissionRequest {
   Operation operation = Operation::kCreate;
   std::string_view group, version, resource, subresource;
-  std::string_view kind;        // of the object that is written: "Scale" for a scale subresource
+  std::string_view kind;  // of the object that is written: "Scale" for a scale subresource
   std::string_view namespace_;
-  std::string_view name;        // "" for a create with generateName
+  std::string_view name;  // "" for a create with generateName
   const User* user = nullptr;
   bool dry_run = false;
   api::Object* object = nullptr;            // null for delete and most connects; admit() may change it

@@ -67,7 +67,7 @@ struct ServiceRanges {
 
 struct ApiServerOptions {
   ServiceRanges services;                             // must pass check_service_ranges()
-  Authenticator* authenticator = nullptr;            // null: everybody is anonymous
+  Authenticator* authenticator = nullptr;             // null: everybody is anonymous
   TokenAuthenticator* token_authenticator = nullptr;  // TokenReview
   TokenIssuer* token_issuer = nullptr;                // serviceaccounts/token
   Authorizer* authorizer = nullptr;                   // null: everything is allowed (tests)

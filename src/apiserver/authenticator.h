@@ -20,8 +20,8 @@ struct Credentials {
   // The client certificate, verified against the client CA by the TLS layer; "" when there was none.
   std::string_view certificate_common_name;
   std::vector<std::string_view> certificate_organizations;
-  std::string_view certificate_uid;      // OID 0.9.2342.19200300.100.1.1; "" mostly
-  std::string_view certificate_id;       // the hex SHA-256 of the certificate's DER form
+  std::string_view certificate_uid;  // OID 0.9.2342.19200300.100.1.1; "" mostly
+  std::string_view certificate_id;   // the hex SHA-256 of the certificate's DER form
 };
 
 struct Authentication {

@@ -13,7 +13,8 @@ namespace reigen::apiserver {
 namespace {
 
 UserPtr anonymous_user() {
-  static const UserPtr user = std::make_shared<const User>(User{.name = std::string(kAnonymous), .uid = {}, .groups = {std::string(kGroupUnauthenticated)}, .extra = {}});
+  static const UserPtr user =
+      std::make_shared<const User>(User{.name = std::string(kAnonymous), .uid = {}, .groups = {std::string(kGroupUnauthenticated)}, .extra = {}});
   return user;
 }
 
@@ -90,8 +91,8 @@ Result<UserPtr> authenticate(Core& core, const http::Request& request) {
 
 namespace {
 
-Status may_impersonate(Core& core, const User& user, std::string_view group, std::string_view resource, std::string_view subresource, std::string_view namespace_,
-                       std::string_view name) {
+Status may_impersonate(Core& core, const User& user, std::string_view group, std::string_view resource, std::string_view subresource,
+                       std::string_view namespace_, std::string_view name) {
   AccessRequest access;
   access.user = &user;
   access.verb = "impersonate";
@@ -127,7 +128,8 @@ Result<UserPtr> impersonate(Core& core, const http::Request& request, UserPtr us
   for (const auto& field : request.headers) extra = extra || http::iequals(std::string_view(field.name).substr(0, kExtra.size()), kExtra);
   const std::string* uid = request.headers.find("Impersonate-Uid");
   if (!wanted && groups.empty() && !extra && !uid) return user;
-  if (!wanted) return reigen::fail(Code::kInvalidArgument, "requested [{Group  " + std::string(groups.empty() ? "" : groups[0]) + "    }] without impersonating a user");
+  if (!wanted)
+    return reigen::fail(Code::kInvalidArgument, "requested [{Group  " + std::string(groups.empty() ? "" : groups[0]) + "    }] without impersonating a user");
   auto target = std::make_shared<User>();
   TRY(impersonate_user(core, *user, *wanted, *target));
   if (!groups.empty()) target->groups.clear();

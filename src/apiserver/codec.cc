@@ -30,12 +30,13 @@ std::string shown(std::string_view body) {
 }
 
 Fail unrecognized(const api::KindInfo& expected, std::string_view body, std::string_view why) {
-  return reigen::fail(api::bad_request("the object provided is unrecognized (must be of type " + std::string(expected.kind) + "): " + std::string(why) + " (" + shown(body) + ")"));
+  return reigen::fail(api::bad_request("the object provided is unrecognized (must be of type " + std::string(expected.kind) + "): " + std::string(why) + " (" +
+                                       shown(body) + ")"));
 }
 
 Fail not_handled(std::string_view version, std::string_view kind, const api::KindInfo& expected, std::string_view why) {
-  return reigen::fail(api::bad_request(std::string(kind) + " in version \"" + std::string(version) + "\" cannot be handled as a " +
-                                       std::string(expected.kind) + ": " + std::string(why)));
+  return reigen::fail(api::bad_request(std::string(kind) + " in version \"" + std::string(version) + "\" cannot be handled as a " + std::string(expected.kind) +
+                                       ": " + std::string(why)));
 }
 
 std::string_view version_part(std::string_view api_version) {
@@ -162,7 +163,7 @@ Error not_acceptable(std::string_view accept) {
 
 Result<api::Object> decode_body(std::string_view body, Encoding encoding, const api::KindInfo& expected, FieldValidation validation,
                                 std::vector<std::string>& findings) {
-  Result<Parsed> parsed = encoding == Encoding::kJson    ? parse_json_body(body, body, expected, false)
+  Result<Parsed> parsed = encoding == Encoding::kJson   ? parse_json_body(body, body, expected, false)
                           : encoding == Encoding::kYaml ? parse_yaml_body(body, expected)
                                                         : parse_protobuf_body(body, expected);
   if (!parsed) return reigen::fail(std::move(parsed).error());

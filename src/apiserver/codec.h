@@ -27,7 +27,6 @@ Error unsupported_body();
 // `accept`: of the request; a form nobody knows is answered otherwise than a known one in a shape that is not served.
 Error not_acceptable(std::string_view accept);
 
-
 // Kubernetes' envelope around protobuf; resourceVersion left out.
 std::string encode_stored(const api::Object& object);
 // kDataLoss when the bytes are no object of a known kind. The result is of `stored`, with resourceVersion set.

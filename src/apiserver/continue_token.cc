@@ -36,8 +36,7 @@ Result<ContinueToken> decode_continue(std::string_view text) {
   if (!json) return invalid(": illegal base64 data");
   auto value = api::parse_json(*json);
   if (!value || !value->is_object()) return invalid(": " + (value ? std::string("no object") : value.error().message()));
-  if (value->text_at({"v"}) != kVersion)
-    return invalid(": server does not recognize this encoded version " + std::string(value->text_at({"v"})));
+  if (value->text_at({"v"}) != kVersion) return invalid(": server does not recognize this encoded version " + std::string(value->text_at({"v"})));
   ContinueToken token;
   const api::Value* revision = value->find("rv");
   token.revision = revision ? revision->int_or(0) : 0;

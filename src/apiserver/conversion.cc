@@ -64,8 +64,8 @@ Result<Object> convert(Object object, const api::KindInfo& to) {
   if (&object.kind() == &to) return object;
   if (object.is<api::corev1::Event>() && &to == &api::kind_of<api::eventsv1::Event>()) return event_to_events(object);
   if (object.is<api::eventsv1::Event>() && &to == &api::kind_of<api::corev1::Event>()) return events_to_event(object);
-  return fail(Code::kUnimplemented, "no conversion from " + std::string(object.kind().api_version) + " " + std::string(object.kind().kind) + " to " +
-                                        std::string(to.api_version));
+  return fail(Code::kUnimplemented,
+              "no conversion from " + std::string(object.kind().api_version) + " " + std::string(object.kind().kind) + " to " + std::string(to.api_version));
 }
 
 }  // namespace reigen::apiserver

@@ -6,7 +6,13 @@
 namespace reigen::apiserver {
 
 Core::Core(store::Store& store_, Executor& executor_, Random& random_, size_t cache_bytes)
-    : store(store_), executor(executor_), random(random_), discovery(registry), cache(cache_bytes), reader(store_, registry, cache), rbac(reader),
+    : store(store_),
+      executor(executor_),
+      random(random_),
+      discovery(registry),
+      cache(cache_bytes),
+      reader(store_, registry, cache),
+      rbac(reader),
       frames(std::make_unique<WatchFrames>()) {}
 Core::~Core() = default;
 

@@ -88,14 +88,15 @@ Value group_document(const Registry& registry, std::string_view group) {
   return Value::object({{"name", group}, {"versions", std::move(versions)}, {"preferredVersion", std::move(preferred)}});
 }
 
-Value kind_reference(const api::KindInfo& kind) {
-  return Value::object({{"group", kind.group}, {"version", kind.version}, {"kind", kind.kind}});
-}
+Value kind_reference(const api::KindInfo& kind) { return Value::object({{"group", kind.group}, {"version", kind.version}, {"kind", kind.kind}}); }
 
 Value aggregated_resource(const Resource& resource) {
   const api::ResourceInfo& info = *resource.info;
-  Value out = Value::object({{"resource", info.plural}, {"responseKind", kind_reference(*info.kind)},
-                             {"scope", info.namespaced ? "Namespaced" : "Cluster"}, {"singularResource", info.singular}, {"verbs", verbs_of(info)}});
+  Value out = Value::object({{"resource", info.plural},
+                             {"responseKind", kind_reference(*info.kind)},
+                             {"scope", info.namespaced ? "Namespaced" : "Cluster"},
+                             {"singularResource", info.singular},
+                             {"verbs", verbs_of(info)}});
   if (!info.short_names.empty()) out.set("shortNames", strings_of(info.short_names));
   if (!info.categories.empty()) out.set("categories", strings_of(info.categories));
   Value subresources = Value::array();
@@ -121,7 +122,8 @@ Discovery::Document document(const Value& value) { return std::make_shared<const
 
 Discovery::Discovery(const Registry& registry) {
   Value addresses = Value::array({Value::object({{"clientCIDR", "0.0.0.0/0"}, {"serverAddress", ""}})});
-  documents_["/api"] = document(Value::object({{"kind", "APIVersions"}, {"versions", Value::array({"v1"})}, {"serverAddressByClientCIDRs", std::move(addresses)}}));
+  documents_["/api"] =
+      document(Value::object({{"kind", "APIVersions"}, {"versions", Value::array({"v1"})}, {"serverAddressByClientCIDRs", std::move(addresses)}}));
   Value groups = Value::array();
   std::string_view last;
   for (const GroupVersion& gv : registry.group_versions()) {
@@ -154,8 +156,8 @@ void Discovery::add_aggregated(const Registry& registry, bool core) {
     items.items().back()["versions"].push_back(aggregated_version(registry, gv));
   }
   for (std::string_view version : {"v2", "v2beta1"}) {
-    Value list = Value::object({{"kind", "APIGroupDiscoveryList"}, {"apiVersion", "apidiscovery.k8s.io/" + std::string(version)},
-                                {"metadata", Value::object()}, {"items", items}});
+    Value list = Value::object(
+        {{"kind", "APIGroupDiscoveryList"}, {"apiVersion", "apidiscovery.k8s.io/" + std::string(version)}, {"metadata", Value::object()}, {"items", items}});
     documents_[(core ? "/api;" : "/apis;") + std::string(version)] = document(list);
   }
 }

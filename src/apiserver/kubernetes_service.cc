@@ -181,7 +181,9 @@ void KubernetesService::tick() {
   state_->timer = state_->executor.after(next, state_->tasks.wrap([this] { tick(); }));
 }
 
-void KubernetesService::start() { state_->executor.post(state_->tasks.wrap([this] { tick(); })); }
+void KubernetesService::start() {
+  state_->executor.post(state_->tasks.wrap([this] { tick(); }));
+}
 
 void KubernetesService::stop() {
   {

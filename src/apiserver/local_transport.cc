@@ -217,11 +217,14 @@ Result<client::Response> LocalTransport::call(const client::Request& request) {
     std::optional<Result<client::Response>> result;
   };
   auto wait = std::make_shared<Wait>();
-  start(core_, user_, request, std::make_shared<LocalAnswer>([wait](Result<client::Response> result) {
-          std::lock_guard lock(wait->mutex);
-          wait->result = std::move(result);
-          wait->ready.notify_all();
-        }, nullptr));
+  start(core_, user_, request,
+        std::make_shared<LocalAnswer>(
+            [wait](Result<client::Response> result) {
+              std::lock_guard lock(wait->mutex);
+              wait->result = std::move(result);
+              wait->ready.notify_all();
+            },
+            nullptr));
   std::unique_lock lock(wait->mutex);
   wait->ready.wait(lock, [&] { return wait->result.has_value(); });
   return std::move(*wait->result);
@@ -229,9 +232,11 @@ Result<client::Response> LocalTransport::call(const client::Request& request) {
 
 Result<std::unique_ptr<client::WatchHandle>> LocalTransport::watch(client::Request request, std::shared_ptr<client::WatchSink> sink) {
   std::optional<Error> failure;
-  auto answer = std::make_shared<LocalAnswer>([&failure](Result<client::Response> result) {
-    if (!result) failure = result.error();
-  }, sink);
+  auto answer = std::make_shared<LocalAnswer>(
+      [&failure](Result<client::Response> result) {
+        if (!result) failure = result.error();
+      },
+      sink);
   start(core_, user_, request, answer);
   if (failure) return reigen::fail(std::move(*failure));
   auto output = std::static_pointer_cast<LocalOutput>(answer->output());

@@ -36,9 +36,10 @@ void validate_owners(const ObjectMeta& meta, const FieldPath& path, FieldErrors&
     if (!owner.controller.value_or(false)) continue;
     std::string controller = owner.kind + "/" + owner.name;
     if (first_controller.empty()) first_controller = controller;
-    else errors.push_back(FieldError::invalid(path, api::BadValue::raw("[]v1.OwnerReference"),
-                                              "Only one reference can have Controller set to true. Found \"true\" in references for " +
-                                                  first_controller + " and " + controller));
+    else
+      errors.push_back(FieldError::invalid(
+          path, api::BadValue::raw("[]v1.OwnerReference"),
+          "Only one reference can have Controller set to true. Found \"true\" in references for " + first_controller + " and " + controller));
   }
 }
 
@@ -131,9 +132,7 @@ Status match_namespace(ObjectMeta& meta, std::string_view request_namespace) {
   return {};
 }
 
-std::string generate_name(std::string_view prefix, Random& random) {
-  return std::string(prefix.substr(0, kMaxGeneratedPrefix)) + random.name_suffix(5);
-}
+std::string generate_name(std::string_view prefix, Random& random) { return std::string(prefix.substr(0, kMaxGeneratedPrefix)) + random.name_suffix(5); }
 
 void validate_meta(const ObjectMeta& meta, bool namespaced, const Strategy& strategy, FieldErrors& errors) {
   FieldPath path("metadata");
@@ -160,19 +159,16 @@ void validate_meta_update(const ObjectMeta& meta, const ObjectMeta& old, FieldEr
   FieldPath path("metadata");
   FieldPath finalizers = path.child("finalizers"), managers = path.child("managedFields");
   if (old.deletion_timestamp) no_new_finalizers(meta, old, finalizers, errors);
-  if (meta.resource_version.empty())
-    errors.push_back(FieldError::invalid(path.child("resourceVersion"), "", "must be specified for an update"));
-  if (meta.generation < old.generation)
-    errors.push_back(FieldError::invalid(path.child("generation"), meta.generation, "must not be decremented"));
+  if (meta.resource_version.empty()) errors.push_back(FieldError::invalid(path.child("resourceVersion"), "", "must be specified for an update"));
+  if (meta.generation < old.generation) errors.push_back(FieldError::invalid(path.child("generation"), meta.generation, "must not be decremented"));
   immutable(meta.name, old.name, meta.name, path.child("name"), errors);
   immutable(meta.namespace_, old.namespace_, meta.namespace_, path.child("namespace"), errors);
   immutable(meta.uid, old.uid, meta.uid, path.child("uid"), errors);
   immutable(meta.creation_timestamp, old.creation_timestamp, api::BadValue::raw("\"" + meta.creation_timestamp.to_string() + "\""),
             path.child("creationTimestamp"), errors);
-  immutable(meta.deletion_timestamp, old.deletion_timestamp, api::BadValue::raw(shown_time(meta.deletion_timestamp)),
-            path.child("deletionTimestamp"), errors);
-  immutable(meta.deletion_grace_period_seconds, old.deletion_grace_period_seconds, meta.deletion_grace_period_seconds,
-            path.child("deletionGracePeriodSeconds"), errors);
+  immutable(meta.deletion_timestamp, old.deletion_timestamp, api::BadValue::raw(shown_time(meta.deletion_timestamp)), path.child("deletionTimestamp"), errors);
+  immutable(meta.deletion_grace_period_seconds, old.deletion_grace_period_seconds, meta.deletion_grace_period_seconds, path.child("deletionGracePeriodSeconds"),
+            errors);
   validate_common(meta, path, errors);
   validate_managers(meta, managers, errors);
 }
@@ -182,8 +178,7 @@ void keep_system_fields(ObjectMeta& meta, const ObjectMeta& old) {
   if (meta.uid.empty()) meta.uid = old.uid;
   if (!old.creation_timestamp.is_zero()) meta.creation_timestamp = old.creation_timestamp;
   if (old.deletion_timestamp) meta.deletion_timestamp = old.deletion_timestamp;
-  if (old.deletion_grace_period_seconds && !meta.deletion_grace_period_seconds)
-    meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+  if (old.deletion_grace_period_seconds && !meta.deletion_grace_period_seconds) meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
 }
 
 bool dedup_owner_references(ObjectMeta& meta, std::string& warning) {
@@ -201,8 +196,10 @@ bool dedup_owner_references(ObjectMeta& meta, std::string& warning) {
   if (duplicates.empty()) return false;
   std::string uids;
   for (const std::string& uid : duplicates) uids += (uids.empty() ? "" : ", ") + uid;
-  warning = ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such "
-            "requests as early as 1.24; please fix your requests; duplicate UID(s) observed: " + uids;
+  warning =
+      ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such "
+      "requests as early as 1.24; please fix your requests; duplicate UID(s) observed: " +
+      uids;
   return true;
 }
 

@@ -6,15 +6,14 @@
 
 namespace reigen::apiserver {
 
-void Metrics::count(std::string_view verb, std::string_view group, std::string_view version, std::string_view resource,
-                    std::string_view subresource, int code, Duration taken) {
+void Metrics::count(std::string_view verb, std::string_view group, std::string_view version, std::string_view resource, std::string_view subresource, int code,
+                    Duration taken) {
   auto key = std::make_tuple(verb, group, version, resource, subresource, code);
   Series* series = nullptr;
   {
     std::lock_guard lock(mutex_);
     auto found = series_.find(key);
-    if (found == series_.end())
-      found = series_.try_emplace(Key(verb, group, version, resource, subresource, code)).first;
+    if (found == series_.end()) found = series_.try_emplace(Key(verb, group, version, resource, subresource, code)).first;
     series = &found->second;
   }
   double seconds = std::chrono::duration<double>(taken).count();

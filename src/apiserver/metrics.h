@@ -17,8 +17,8 @@ namespace reigen::apiserver {
 // Thread-safe. Bounded: labels are verbs, resources of the registry and status codes.
 class Metrics {
  public:
-  void count(std::string_view verb, std::string_view group, std::string_view version, std::string_view resource, std::string_view subresource,
-             int code, Duration taken);
+  void count(std::string_view verb, std::string_view group, std::string_view version, std::string_view resource, std::string_view subresource, int code,
+             Duration taken);
   std::string text() const;
 
  private:
@@ -31,7 +31,9 @@ class Metrics {
   struct Less {
     using is_transparent = void;
     template <class A, class B>
-    bool operator()(const A& a, const B& b) const { return a < b; }
+    bool operator()(const A& a, const B& b) const {
+      return a < b;
+    }
   };
   mutable std::mutex mutex_;
   std::map<Key, Series, Less> series_;

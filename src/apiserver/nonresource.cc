@@ -87,7 +87,8 @@ void serve_metrics(Call& call) {
   Core& core = call.core;
   std::string text = core.metrics.text();
   auto gauge = [&](std::string_view name, std::string_view help, int64_t value) {
-    text += "# HELP " + std::string(name) + " " + std::string(help) + "\n# TYPE " + std::string(name) + " gauge\n" + std::string(name) + " " + std::to_string(value) + "\n";
+    text += "# HELP " + std::string(name) + " " + std::string(help) + "\n# TYPE " + std::string(name) + " gauge\n" + std::string(name) + " " +
+            std::to_string(value) + "\n";
   };
   gauge("apiserver_longrunning_requests", "Watches being served.", core.watches.load());
   gauge("reigen_store_revision", "Newest durable revision.", core.store.current_revision());
@@ -193,7 +194,10 @@ void serve_nonresource(Call& call, const ApiServerOptions& options) {
   if (serve_health(call, options, path.substr(1))) return;
   if (serve_openapi(call, options, path)) return;
   if (reads && serve_openid(call, options, path)) return;
-  if (path == "/") return send_json(call, 200, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/v2\",\"/openapi/v3\",\"/readyz\",\"/version\"]}\n");
+  if (path == "/")
+    return send_json(
+        call, 200,
+        "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/v2\",\"/openapi/v3\",\"/readyz\",\"/version\"]}\n");
   if (path == "/api" || path == "/apis" || path.starts_with("/api/") || path.starts_with("/apis/")) return serve_discovery(call, path);
   not_found_page(call);
 }

@@ -24,9 +24,7 @@ constexpr uint32_t kWindowFactor = 4, kMinWindow = 1024;
 
 Bitmap::Bitmap(std::string bytes) : bytes_(std::move(bytes)) { trim(); }
 
-bool Bitmap::test(uint32_t index) const {
-  return index / 8 < bytes_.size() && (static_cast<unsigned char>(bytes_[index / 8]) >> (index % 8) & 1) != 0;
-}
+bool Bitmap::test(uint32_t index) const { return index / 8 < bytes_.size() && (static_cast<unsigned char>(bytes_[index / 8]) >> (index % 8) & 1) != 0; }
 
 void Bitmap::set(uint32_t index, bool taken) {
   if (index / 8 >= bytes_.size()) {
@@ -49,8 +47,7 @@ void Bitmap::trim() {
   while (!bytes_.empty() && bytes_.back() == 0) bytes_.pop_back();
 }
 
-RangeAllocator::RangeAllocator(store::Store& store, Random& random, Options options)
-    : store_(store), random_(random), options_(std::move(options)) {}
+RangeAllocator::RangeAllocator(store::Store& store, Random& random, Options options) : store_(store), random_(random), options_(std::move(options)) {}
 
 Status RangeAllocator::change(const std::function<Result<bool>(Bitmap&)>& fn) {
   std::lock_guard lock(mutex_);

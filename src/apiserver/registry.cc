@@ -83,15 +83,31 @@ const api::KindInfo* stored_kind(const api::KindInfo& served) {
 }
 
 bool is_virtual(const api::ResourceInfo& info) {
-  return info.plural == "bindings" || info.plural == "componentstatuses" || info.group == "authentication.k8s.io" ||
-         info.group == "authorization.k8s.io";
+  return info.plural == "bindings" || info.plural == "componentstatuses" || info.group == "authentication.k8s.io" || info.group == "authorization.k8s.io";
 }
 
 // The order of groups in /apis (kube-apiserver's aggregator priorities); others follow by name.
 constexpr std::string_view kGroupOrder[] = {
-    "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
-    "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io", "admissionregistration.k8s.io",
-    "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "flowcontrol.apiserver.k8s.io",
+    "",
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
 };
 
 size_t rank_of(std::string_view group) { return static_cast<size_t>(std::ranges::find(kGroupOrder, group) - std::begin(kGroupOrder)); }

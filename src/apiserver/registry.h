@@ -20,10 +20,10 @@ struct Resource {
   const api::KindInfo* kind = nullptr;    // served
   const api::KindInfo* stored = nullptr;  // in the store, and what strategies and admission see
   const Strategy* strategy = nullptr;
-  std::string key_prefix;        // "/registry/pods/"
-  bool virtual_ = false;         // not stored: bindings, reviews, componentstatuses
-  std::string_view warning;      // of creations and updates while no controller acts on the kind; ""
-  std::string_view refusal;      // why creations are refused for now; ""
+  std::string key_prefix;    // "/registry/pods/"
+  bool virtual_ = false;     // not stored: bindings, reviews, componentstatuses
+  std::string_view warning;  // of creations and updates while no controller acts on the kind; ""
+  std::string_view refusal;  // why creations are refused for now; ""
   std::vector<const api::ResourceInfo*> subresources;
 
   std::string_view group() const { return info->group; }

@@ -14,9 +14,7 @@ using api::FieldError;
 using api::FieldErrors;
 using api::FieldPath;
 
-Error options_invalid(std::string_view kind, const FieldErrors& errors) {
-  return api::invalid({"meta.k8s.io", kind}, "", errors);
-}
+Error options_invalid(std::string_view kind, const FieldErrors& errors) { return api::invalid({"meta.k8s.io", kind}, "", errors); }
 
 // A number as Go reads it: an empty value counts as absent.
 Status read_int(const http::Query& query, std::string_view name, std::optional<int64_t>& into) {
@@ -25,8 +23,7 @@ Status read_int(const http::Query& query, std::string_view name, std::optional<i
   int64_t value = 0;
   const char* begin = text->data() + (text->starts_with('+') ? 1 : 0);
   auto [end, error] = std::from_chars(begin, text->data() + text->size(), value);
-  if (error == std::errc::result_out_of_range)
-    return fail(api::bad_request("strconv.ParseInt: parsing " + api::go_quote(*text) + ": value out of range"));
+  if (error == std::errc::result_out_of_range) return fail(api::bad_request("strconv.ParseInt: parsing " + api::go_quote(*text) + ": value out of range"));
   if (error != std::errc() || end != text->data() + text->size())
     return fail(api::bad_request("strconv.ParseInt: parsing " + api::go_quote(*text) + ": invalid syntax"));
   into = value;
@@ -78,8 +75,7 @@ std::string_view kind_of(WriteVerb verb) {
 void check_force(const WriteOptions& options, WriteVerb verb, FieldErrors& errors) {
   if (verb == WriteVerb::kApply && options.field_manager.empty())
     errors.push_back(FieldError::required(FieldPath("fieldManager"), "is required for apply patch"));
-  if (verb == WriteVerb::kPatch && options.force)
-    errors.push_back(FieldError::forbidden(FieldPath("force"), "may not be specified for non-apply patch"));
+  if (verb == WriteVerb::kPatch && options.force) errors.push_back(FieldError::forbidden(FieldPath("force"), "may not be specified for non-apply patch"));
 }
 
 }  // namespace
@@ -131,15 +127,12 @@ void check_list(const ListOptions& options, FieldErrors& errors) {
   if (const std::string& value = options.resource_version_match; !value.empty()) {
     if (options.resource_version.empty())
       errors.push_back(FieldError::forbidden(match, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
-    if (!options.continue_.empty())
-      errors.push_back(FieldError::forbidden(match, "resourceVersionMatch is forbidden when continue is provided"));
-    if (value != "Exact" && value != "NotOlderThan")
-      errors.push_back(FieldError::not_supported(match, value, {"Exact", "NotOlderThan", ""}));
+    if (!options.continue_.empty()) errors.push_back(FieldError::forbidden(match, "resourceVersionMatch is forbidden when continue is provided"));
+    if (value != "Exact" && value != "NotOlderThan") errors.push_back(FieldError::not_supported(match, value, {"Exact", "NotOlderThan", ""}));
     if (value == "Exact" && options.resource_version == "0")
       errors.push_back(FieldError::forbidden(match, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
   }
-  if (options.send_initial_events)
-    errors.push_back(FieldError::forbidden(FieldPath("sendInitialEvents"), "sendInitialEvents is forbidden for list"));
+  if (options.send_initial_events) errors.push_back(FieldError::forbidden(FieldPath("sendInitialEvents"), "sendInitialEvents is forbidden for list"));
 }
 
 void check_watch(const ListOptions& options, FieldErrors& errors) {
@@ -151,8 +144,7 @@ void check_watch(const ListOptions& options, FieldErrors& errors) {
   if (!options.send_initial_events)
     errors.push_back(FieldError::forbidden(match, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
   if (value != "NotOlderThan") errors.push_back(FieldError::not_supported(match, value, {"NotOlderThan"}));
-  if (!options.continue_.empty())
-    errors.push_back(FieldError::forbidden(match, "resourceVersionMatch is forbidden when continue is provided"));
+  if (!options.continue_.empty()) errors.push_back(FieldError::forbidden(match, "resourceVersionMatch is forbidden when continue is provided"));
 }
 
 }  // namespace

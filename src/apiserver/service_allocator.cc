@@ -99,9 +99,12 @@ Status check_service_ranges(const ServiceRanges& ranges) {
 }
 
 ServiceAllocator::ServiceAllocator(store::Store& store, ObjectReader& reader, Random& random, Executor& executor, const ServiceRanges& ranges)
-    : reader_(reader), executor_(executor), port_low_(ranges.node_port_low),
+    : reader_(reader),
+      executor_(executor),
+      port_low_(ranges.node_port_low),
       port_range_(std::to_string(ranges.node_port_low) + "-" + std::to_string(ranges.node_port_high)),
-      ports_(store, random, port_options(ranges, port_range_)), tasks_(std::make_unique<TaskGroup>()) {
+      ports_(store, random, port_options(ranges, port_range_)),
+      tasks_(std::make_unique<TaskGroup>()) {
   CHECK(check_service_ranges(ranges).has_value());
   for (const std::string& text : ranges.cidrs) {
     Family family;
@@ -189,8 +192,7 @@ Status ServiceAllocator::init_families(Service& service, const Service* old) {
   }
   if (spec.ip_family_policy == "RequireDualStack" && families_.size() < 2) wrong_policy("this cluster is not configured for dual-stack services");
   for (size_t i = 0; i < spec.ip_families.size(); ++i) {
-    if (!family(spec.ip_families[i]))
-      errors.push_back(FieldError::invalid(path.child("ipFamilies", i), spec.ip_families[i], "not configured on this cluster"));
+    if (!family(spec.ip_families[i])) errors.push_back(FieldError::invalid(path.child("ipFamilies", i), spec.ip_families[i], "not configured on this cluster"));
   }
   if (!errors.empty()) return invalid(service, std::move(errors));
   if (spec.ip_families.empty()) spec.ip_families.push_back(families_[0].name);
@@ -222,7 +224,8 @@ Status ServiceAllocator::take_address(Service& service, size_t index, Taken& tak
   }
   if (why.empty()) return {};
   FieldPath spec("spec");
-  return invalid(service, {FieldError::invalid(spec.child("clusterIPs"), go_strings(service.spec.cluster_ips), "failed to allocate IP " + address + ": " + why)});
+  return invalid(service,
+                 {FieldError::invalid(spec.child("clusterIPs"), go_strings(service.spec.cluster_ips), "failed to allocate IP " + address + ": " + why)});
 }
 
 Status ServiceAllocator::take_addresses(Service& service, size_t first, Taken& taken) {

@@ -112,8 +112,9 @@ TEST_F(ServiceAllocatorTest, RefusesTakenAndForeignAddresses) {
   struct Case {
     const char *address, *text;
   };
-  for (auto [address, text] : {Case{"10.0.0.5", "provided IP is already allocated"}, Case{"10.0.0.7", "is not in the valid range. The range of valid IPs is 10.0.0.0/29"},
-                               Case{"10.0.0.0", "is not in the valid range"}, Case{"192.168.0.1", "is not in the valid range"}, Case{"10.0.0.300", "must be a valid IP address"}}) {
+  for (auto [address, text] :
+       {Case{"10.0.0.5", "provided IP is already allocated"}, Case{"10.0.0.7", "is not in the valid range. The range of valid IPs is 10.0.0.0/29"},
+        Case{"10.0.0.0", "is not in the valid range"}, Case{"192.168.0.1", "is not in the valid range"}, Case{"10.0.0.300", "must be a valid IP address"}}) {
     auto refused = send(Verb::kCreate, service("b", "ClusterIP", address));
     ASSERT_FALSE(refused) << address;
     EXPECT_NE(refused.error().message().find(text), std::string::npos) << refused.error().message();

@@ -24,8 +24,7 @@ Result<api::Object> StoreReader::get(std::string_view group, std::string_view re
   return cache_.stored(entry, *found);
 }
 
-void StoreReader::for_each(std::string_view group, std::string_view resource, std::string_view namespace_,
-                           const std::function<bool(const api::Object&)>& fn) {
+void StoreReader::for_each(std::string_view group, std::string_view resource, std::string_view namespace_, const std::function<bool(const api::Object&)>& fn) {
   const Resource* found = registry_.find_any(group, resource);
   if (!found) return;
   auto list = store_.list(found->list_prefix(namespace_));

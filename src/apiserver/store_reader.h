@@ -22,8 +22,7 @@ class StoreReader final : public ObjectReader {
   ~StoreReader() override;
 
   Result<api::Object> get(std::string_view group, std::string_view resource, std::string_view namespace_, std::string_view name) override;
-  void for_each(std::string_view group, std::string_view resource, std::string_view namespace_,
-                const std::function<bool(const api::Object&)>& fn) override;
+  void for_each(std::string_view group, std::string_view resource, std::string_view namespace_, const std::function<bool(const api::Object&)>& fn) override;
   uint64_t changes(std::string_view group, std::string_view resource) override;
 
  private:

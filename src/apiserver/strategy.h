@@ -49,7 +49,7 @@ struct StrategyContext {
   ServiceAllocator* services = nullptr;  // null: nothing is allocated (tests)
   RbacAuthorizer* rbac = nullptr;        // whose rules bound what a user may grant; null: no bound
   Authorizer* authorizer = nullptr;      // null: everything is allowed
-  std::vector<std::string> notes;  // what prepare_* has for warnings to say
+  std::vector<std::string> notes;        // what prepare_* has for warnings to say
 };
 
 // Undoes what begin_* took (an address, a port) when the write fails; or nothing.

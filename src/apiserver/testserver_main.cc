@@ -35,7 +35,8 @@ class DefaultAccounts final : public store::WatchSink {
     for (const auto& event : events) {
       if (!event->is_create()) continue;
       executor_.post([this, name = event->key().substr(std::string_view("/registry/namespaces/").size())] {
-        client::Request request{.verb = client::Verb::kCreate, .kind = &api::kind_of<api::corev1::ServiceAccount>(), .group = {}, .version = {}, .plural = {}, .namespace_ = name};
+        client::Request request{
+            .verb = client::Verb::kCreate, .kind = &api::kind_of<api::corev1::ServiceAccount>(), .group = {}, .version = {}, .plural = {}, .namespace_ = name};
         api::corev1::ServiceAccount account;
         account.metadata.name = "default";
         request.body = api::Object::of(std::move(account));
@@ -88,7 +89,8 @@ Status run(const std::string& directory, uint16_t port) {
   auto accounts = std::make_shared<DefaultAccounts>(executor, *transport);
   TRY_ASSIGN(auto watch, store->watch("/registry/namespaces/", 0, accounts));
   TRY(install_bootstrap_objects(*transport));
-  KubernetesService kubernetes(*transport, executor, {.service_cidr = "10.43.0.0/16", .advertise_address = "10.0.0.1", .port = port, .cluster_dns = "10.43.0.10"});
+  KubernetesService kubernetes(*transport, executor,
+                               {.service_cidr = "10.43.0.0/16", .advertise_address = "10.0.0.1", .port = port, .cluster_dns = "10.43.0.10"});
   kubernetes.start();
   http::ServerOptions http_options;
   http::Server http(http_options, [&](auto request, auto responder) { server.handle(std::move(request), std::move(responder)); });

@@ -20,7 +20,10 @@ TEST(Executor, RunsPostedWorkAndTimersInOrderOfTheirTime) {
   ThreadExecutor executor(2);
   std::binary_semaphore done(0);
   std::atomic<int> first{0};
-  executor.after(20ms, [&] { EXPECT_EQ(first, 1); done.release(); });
+  executor.after(20ms, [&] {
+    EXPECT_EQ(first, 1);
+    done.release();
+  });
   executor.after(5ms, [&] { first = 1; });
   EXPECT_TRUE(done.try_acquire_for(5s));
   auto timer = executor.after(10s, [] {});
@@ -33,7 +36,10 @@ TEST(Executor, AStrandNeverOverlaps) {
   Strand strand(executor);
   int count = 0;  // not atomic on purpose
   std::binary_semaphore done(0);
-  for (int i = 0; i < 10000; ++i) strand.post([&] { if (++count == 10000) done.release(); });
+  for (int i = 0; i < 10000; ++i)
+    strand.post([&] {
+      if (++count == 10000) done.release();
+    });
   EXPECT_TRUE(done.try_acquire_for(10s));
 }
 

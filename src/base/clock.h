@@ -14,8 +14,8 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, Duration>;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual TimePoint now() const = 0;   // monotonic
-  virtual WallTime wall() const = 0;   // calendar
+  virtual TimePoint now() const = 0;  // monotonic
+  virtual WallTime wall() const = 0;  // calendar
 };
 
 // The machine's clocks. Lives for ever.

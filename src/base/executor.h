@@ -92,5 +92,4 @@ class TaskGroup {
   std::shared_ptr<State> state_;
 };
 
-
 }  // namespace reigen

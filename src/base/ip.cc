@@ -43,9 +43,7 @@ IpAddress IpAddress::any(IpFamily family) {
   return address;
 }
 
-uint32_t IpAddress::v4_host_order() const {
-  return uint32_t{bytes_[0]} << 24 | uint32_t{bytes_[1]} << 16 | uint32_t{bytes_[2]} << 8 | bytes_[3];
-}
+uint32_t IpAddress::v4_host_order() const { return uint32_t{bytes_[0]} << 24 | uint32_t{bytes_[1]} << 16 | uint32_t{bytes_[2]} << 8 | bytes_[3]; }
 
 bool IpAddress::is_any() const {
   return std::ranges::all_of(bytes_, [](uint8_t byte) { return byte == 0; });
@@ -89,8 +87,8 @@ std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
   }
   IpNetwork network;
   network.prefix = prefix;
-  network.address = address->is_v4() ? IpAddress::v4(uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3])
-                                     : IpAddress::v6(bytes);
+  network.address =
+      address->is_v4() ? IpAddress::v4(uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3]) : IpAddress::v6(bytes);
   return network;
 }
 

@@ -23,8 +23,7 @@ void write_log(LogLevel level, std::string_view area, std::string_view message) 
   ::clock_gettime(CLOCK_REALTIME, &now);
   std::tm utc{};
   ::gmtime_r(&now.tv_sec, &utc);
-  std::string line = fmt::format("{} {:%Y-%m-%dT%H:%M:%S}.{:03}Z {}: {}\n", kLetters[static_cast<int>(level)], utc,
-                                 now.tv_nsec / 1000000, area, message);
+  std::string line = fmt::format("{} {:%Y-%m-%dT%H:%M:%S}.{:03}Z {}: {}\n", kLetters[static_cast<int>(level)], utc, now.tv_nsec / 1000000, area, message);
   // One write per line keeps lines of several threads whole.
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }

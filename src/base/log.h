@@ -19,8 +19,7 @@ void write_log(LogLevel level, std::string_view area, std::string_view message);
 
 }  // namespace reigen
 
-#define LOG(level, area, ...)                                                                  \
-  do {                                                                                         \
-    if (::reigen::LogLevel::level >= ::reigen::log_level())                                    \
-      ::reigen::write_log(::reigen::LogLevel::level, area, ::fmt::format(__VA_ARGS__));        \
+#define LOG(level, area, ...)                                                                                                                 \
+  do {                                                                                                                                        \
+    if (::reigen::LogLevel::level >= ::reigen::log_level()) ::reigen::write_log(::reigen::LogLevel::level, area, ::fmt::format(__VA_ARGS__)); \
   } while (false)

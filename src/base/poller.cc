@@ -127,8 +127,7 @@ namespace {
 
 class FdStream final : public ByteStream, public std::enable_shared_from_this<FdStream> {
  public:
-  FdStream(Poller& poller, Fd read_fd, Fd write_fd)
-      : poller_(poller), read_fd_(std::move(read_fd)), write_fd_(std::move(write_fd)) {
+  FdStream(Poller& poller, Fd read_fd, Fd write_fd) : poller_(poller), read_fd_(std::move(read_fd)), write_fd_(std::move(write_fd)) {
     for (int fd : {read_fd_.get(), write_fd_.get()}) {
       if (fd >= 0) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
     }

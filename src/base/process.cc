@@ -27,8 +27,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }
 
 // In the child between vfork and exec, in the parent's memory: only async-signal-safe calls. Never returns.
-[[noreturn]] void exec_child(const char* path, char** argv, char** env, const char* directory, const int std_fds[3],
-                             const std::pair<int, int>* fds, size_t fd_count, bool new_session, int error_fd) {
+[[noreturn]] void exec_child(const char* path, char** argv, char** env, const char* directory, const int std_fds[3], const std::pair<int, int>* fds,
+                             size_t fd_count, bool new_session, int error_fd) {
   ::signal(SIGPIPE, SIG_DFL);
   if (new_session) ::setsid();
   int base = 1000;  // first move everything out of the way of the target numbers
@@ -93,8 +93,7 @@ Result<Child> Child::start(const Command& command, Fd in, Fd out, Fd err) {
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   pid_t pid = ::vfork();
   if (pid == 0) {
-    exec_child(path.c_str(), argv.data(), envp, directory, std_fds, command.fds.data(), command.fds.size(),
-               command.new_session, started.write.get());
+    exec_child(path.c_str(), argv.data(), envp, directory, std_fds, command.fds.data(), command.fds.size(), command.new_session, started.write.get());
   }
   int fork_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

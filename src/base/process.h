@@ -12,13 +12,13 @@
 namespace reigen {
 
 struct Command {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH unless it holds a '/'
-  std::vector<std::string> env;   // "K=V"; empty: the caller's environment
-  std::string directory;          // empty: the caller's
-  std::string input;              // standard input; empty: /dev/null
-  size_t output_limit = 1 << 20;  // bytes kept of each of stdout and stderr; more is read and dropped
+  std::vector<std::string> argv;                // argv[0] is looked up in PATH unless it holds a '/'
+  std::vector<std::string> env;                 // "K=V"; empty: the caller's environment
+  std::string directory;                        // empty: the caller's
+  std::string input;                            // standard input; empty: /dev/null
+  size_t output_limit = 1 << 20;                // bytes kept of each of stdout and stderr; more is read and dropped
   Duration timeout = std::chrono::seconds(60);  // then killed: kDeadlineExceeded
-  std::vector<std::pair<int, int>> fds;  // {ours, its number in the child}; others are closed there
+  std::vector<std::pair<int, int>> fds;         // {ours, its number in the child}; others are closed there
   bool new_session = false;
 };
 

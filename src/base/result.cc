@@ -34,23 +34,41 @@ Error Error::context(std::string_view what) && {
 
 Code code_of_errno(int error_number) {
   switch (error_number) {
-    case ENOENT: case ENOTDIR: case ESRCH: case ENODEV: case EADDRNOTAVAIL: return Code::kNotFound;
+    case ENOENT:
+    case ENOTDIR:
+    case ESRCH:
+    case ENODEV:
+    case EADDRNOTAVAIL: return Code::kNotFound;
     case EEXIST: return Code::kAlreadyExists;
-    case EACCES: case EPERM: case EROFS: return Code::kPermissionDenied;
-    case ENOSPC: case EDQUOT: case ENOMEM: case EMFILE: case ENFILE: return Code::kResourceExhausted;
-    case EINVAL: case ENAMETOOLONG: case EISDIR: case ELOOP: return Code::kInvalidArgument;
+    case EACCES:
+    case EPERM:
+    case EROFS: return Code::kPermissionDenied;
+    case ENOSPC:
+    case EDQUOT:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE: return Code::kResourceExhausted;
+    case EINVAL:
+    case ENAMETOOLONG:
+    case EISDIR:
+    case ELOOP: return Code::kInvalidArgument;
     case ETIMEDOUT: return Code::kDeadlineExceeded;
-    case ECONNREFUSED: case ECONNRESET: case EPIPE: case EAGAIN: case EBUSY: case EADDRINUSE: case ENETUNREACH: case EHOSTUNREACH:
-      return Code::kUnavailable;
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+    case EAGAIN:
+    case EBUSY:
+    case EADDRINUSE:
+    case ENETUNREACH:
+    case EHOSTUNREACH: return Code::kUnavailable;
     case ECANCELED: return Code::kCancelled;
-    case ENOSYS: case EOPNOTSUPP: return Code::kUnimplemented;
+    case ENOSYS:
+    case EOPNOTSUPP: return Code::kUnimplemented;
     default: return Code::kInternal;
   }
 }
 
-Fail fail_errno(std::string_view what, int error_number) {
-  return fail(code_of_errno(error_number), std::string(what) + ": " + ::strerror(error_number));
-}
+Fail fail_errno(std::string_view what, int error_number) { return fail(code_of_errno(error_number), std::string(what) + ": " + ::strerror(error_number)); }
 
 Fail fail_errno(std::string_view what) { return fail_errno(what, errno); }
 

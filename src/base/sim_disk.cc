@@ -178,8 +178,7 @@ Status SimDisk::write(const std::string& path, uint64_t generation, uint64_t off
   uint64_t total = 0;
   for (auto& [name, other] : files_) total += other->now.size();
   uint64_t grown = std::max<uint64_t>(content.now.size(), offset + data.size()) - content.now.size();
-  if (grown > 0 && total + grown > capacity_)
-    return fail(Code::kResourceExhausted, "simulated disk: write " + path + ": no space left on device");
+  if (grown > 0 && total + grown > capacity_) return fail(Code::kResourceExhausted, "simulated disk: write " + path + ": no space left on device");
   put(content, offset, data);
   return {};
 }

@@ -27,8 +27,8 @@ class SimDisk final : public Disk {
   // stay dead.
   void reboot();
 
-  void fail_next_syncs(int count);   // with an I/O error; what they should have made durable may be lost
-  void fail_next_writes(int count);  // with an I/O error, after a part was written
+  void fail_next_syncs(int count);    // with an I/O error; what they should have made durable may be lost
+  void fail_next_writes(int count);   // with an I/O error, after a part was written
   void set_capacity(uint64_t bytes);  // of all files together; beyond it writes fail with kResourceExhausted
   uint64_t used();
   uint64_t operations();  // so far

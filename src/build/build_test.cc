@@ -130,14 +130,17 @@ TEST_F(BuildTest, RunsProgramsInTheImage) {
   put_shell();
   auto out = build(
       "ARG base=scratch\nFROM ${base} AS tools\nCOPY rootfs /\nENV WHO=world\nARG GREET=hello\nWORKDIR /work\n"
-      "RUN echo \"$GREET $WHO $(id -u)\" > greeting; echo shown; echo to-err >&2\nRUN rm /usr/bin/id || rm /bin/id\nUSER 7:8\nRUN [\"/bin/sh\", \"-c\", \"id -g && cat /work/greeting\"]\n",
+      "RUN echo \"$GREET $WHO $(id -u)\" > greeting; echo shown; echo to-err >&2\nRUN rm /usr/bin/id || rm /bin/id\nUSER 7:8\nRUN [\"/bin/sh\", \"-c\", \"id "
+      "-g && cat /work/greeting\"]\n",
       {.args = {{"GREET", "hi"}}});
   ASSERT_FALSE(out);  // id was removed
-  EXPECT_THAT(out.error().message(), ::testing::HasSubstr("Dockerfile:10: RUN: The command '/bin/sh -c id -g && cat /work/greeting' returned a non-zero code: "));
+  EXPECT_THAT(out.error().message(),
+              ::testing::HasSubstr("Dockerfile:10: RUN: The command '/bin/sh -c id -g && cat /work/greeting' returned a non-zero code: "));
   EXPECT_THAT(output_, ::testing::HasSubstr("shown\n"));
   EXPECT_THAT(output_, ::testing::HasSubstr("to-err\n"));
   out = build(
-      "FROM scratch AS tools\nCOPY rootfs /\nENV WHO=world\nARG GREET=hello\nWORKDIR /work\nRUN echo \"$GREET $WHO $(id -u)\" > greeting\nFROM scratch AS unused\nRUN false\n"
+      "FROM scratch AS tools\nCOPY rootfs /\nENV WHO=world\nARG GREET=hello\nWORKDIR /work\nRUN echo \"$GREET $WHO $(id -u)\" > greeting\nFROM scratch AS "
+      "unused\nRUN false\n"
       "FROM scratch\nCOPY --from=tools /work/greeting /g\n");
   ASSERT_TRUE(out) << out.error().message();
   EXPECT_EQ(*read_file(in_image(*out, "g")), "hello world 0\n");

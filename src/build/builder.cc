@@ -187,7 +187,9 @@ void Builder::need(size_t number) {
     size_t index = 0;
     const std::string& name = from->second.back();
     if (auto other = stage_named(name, number)) need(*other);
-    else if (auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index); error == std::errc() && end == name.data() + name.size() && index < number) need(index);
+    else if (auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+             error == std::errc() && end == name.data() + name.size() && index < number)
+      need(index);
   }
 }
 
@@ -341,7 +343,8 @@ Status Builder::run_program(Stage& stage, const Instruction& instruction) {
     if (value) args.push_back(key + "=" + *value);
   for (const char* name : {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "FTP_PROXY", "ftp_proxy"})
     if (auto it = options_.args.find(name); it != options_.args.end()) run.env.push_back(std::string(name) + "=" + it->second);
-  std::vector<std::string> key = {"RUN", joined(run.argv), joined(stage.config.env), joined(args), stage.config.user, stage.config.working_dir, run.network ? "" : "no network"};
+  std::vector<std::string> key = {
+      "RUN", joined(run.argv), joined(stage.config.env), joined(args), stage.config.user, stage.config.working_dir, run.network ? "" : "no network"};
   for (const auto& arg : args) {
     auto name = arg.substr(0, arg.find('=') + 1);
     bool hidden = std::ranges::any_of(stage.config.env, [&](const auto& item) { return item.starts_with(name); });
@@ -388,7 +391,8 @@ Result<std::optional<uint32_t>> parse_mode(const std::string& text) {
   if (text.empty()) return std::optional<uint32_t>();
   uint32_t mode = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  if (error != std::errc() || end != text.data() + text.size() || mode > 07777) return fail(Code::kInvalidArgument, "--chmod wants an octal mode, not \"" + text + "\"");
+  if (error != std::errc() || end != text.data() + text.size() || mode > 07777)
+    return fail(Code::kInvalidArgument, "--chmod wants an octal mode, not \"" + text + "\"");
   return std::optional(mode);
 }
 
@@ -412,7 +416,8 @@ Status Builder::copy(size_t number, Stage& stage, const Instruction& instruction
     words.push_back(std::move(value));
   }
   if (words.size() + instruction.here.size() < 2)
-    return fail(Code::kInvalidArgument, instruction.keyword + " requires at least two arguments, but only one was provided. Destination could not be determined");
+    return fail(Code::kInvalidArgument,
+                instruction.keyword + " requires at least two arguments, but only one was provided. Destination could not be determined");
   CopyTarget target;
   std::string destination = words.back();
   words.pop_back();

@@ -26,7 +26,7 @@ struct BuildOptions {
   std::vector<std::string> tags;
   std::map<std::string, std::string> args;
   std::map<std::string, std::string> labels;
-  std::string target;      // a stage; empty: the last
+  std::string target;  // a stage; empty: the last
   bool no_cache = false;
   image::Platform platform = image::Platform::host();
   std::function<void(const BuildEvent&)> progress;  // called on the building thread

@@ -83,7 +83,8 @@ class Finder {
     if (!fd || ::fstat(fd->get(), &info) != 0)
       return fail(Code::kNotFound, "stat " + name + ": file does not exist" + (ignore_.empty() ? "" : " (or is excluded by .dockerignore)"));
     out.folder = S_ISDIR(info.st_mode);
-    if (!out.folder && ignored_file(name)) return fail(Code::kNotFound, "file not found in build context or excluded by .dockerignore: stat " + name + ": file does not exist");
+    if (!out.folder && ignored_file(name))
+      return fail(Code::kNotFound, "file not found in build context or excluded by .dockerignore: stat " + name + ": file does not exist");
     TRY(add(out, name, "", info, ""));
     if (out.folder) TRY(walk(out, name, ""));
     return out;
@@ -92,8 +93,8 @@ class Finder {
   Status add(CopySource& out, const std::string& path, const std::string& relative, const struct stat& info, std::string link) {
     if (out.items.size() >= kMaxItems) return fail(Code::kResourceExhausted, "copies more than a million files");
     if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode) && !S_ISLNK(info.st_mode)) return {};
-    out.items.push_back({path, relative, info.st_mode, info.st_uid, info.st_gid, static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec,
-                         info.st_mtim.tv_nsec, std::move(link)});
+    out.items.push_back({path, relative, info.st_mode, info.st_uid, info.st_gid, static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                         std::move(link)});
     return {};
   }
 
@@ -162,8 +163,7 @@ Status copy_xattrs(int from, int to) {
     at += static_cast<ssize_t>(name.size()) + 1;
     if (name != "security.capability" && !name.starts_with("user.")) continue;
     ssize_t length = ::fgetxattr(from, name.c_str(), value.data(), value.size());
-    if (length >= 0 && ::fsetxattr(to, name.c_str(), value.data(), static_cast<size_t>(length), 0) != 0 && errno != ENOTSUP)
-      return fail_errno("set " + name);
+    if (length >= 0 && ::fsetxattr(to, name.c_str(), value.data(), static_cast<size_t>(length), 0) != 0 && errno != ENOTSUP) return fail_errno("set " + name);
   }
   return {};
 }

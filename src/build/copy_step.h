@@ -36,11 +36,11 @@ Result<std::vector<CopySource>> find_sources(const std::string& root, const std:
 Result<std::string> digest_sources(const std::string& root, const std::vector<CopySource>& sources);
 
 struct CopyTarget {
-  std::string root;          // of the layer, mounted
-  std::string destination;   // absolute; a folder when it ends with '/'
+  std::string root;                                    // of the layer, mounted
+  std::string destination;                             // absolute; a folder when it ends with '/'
   std::optional<std::pair<uint32_t, uint32_t>> owner;  // none: as in the source
   std::optional<uint32_t> mode;
-  bool extract = false;      // ADD: archives are unpacked
+  bool extract = false;  // ADD: archives are unpacked
 };
 
 Status copy_sources(const std::string& root, const std::vector<CopySource>& sources, const CopyTarget& target);

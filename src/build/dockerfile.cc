@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kMaxText = 1 << 20;
 constexpr size_t kMaxInstructions = 4096;
 
-constexpr std::array kKeywords = {"ADD",    "ARG",  "CMD",        "COPY",    "ENTRYPOINT", "ENV",  "EXPOSE", "FROM", "HEALTHCHECK",
-                                  "LABEL",  "MAINTAINER", "ONBUILD", "RUN",  "SHELL",      "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"};
+constexpr std::array kKeywords = {"ADD",   "ARG",        "CMD",     "COPY", "ENTRYPOINT", "ENV",        "EXPOSE", "FROM",   "HEALTHCHECK",
+                                  "LABEL", "MAINTAINER", "ONBUILD", "RUN",  "SHELL",      "STOPSIGNAL", "USER",   "VOLUME", "WORKDIR"};
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
@@ -29,9 +29,7 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-Fail bad(size_t line, const std::string& why) {
-  return fail(Code::kInvalidArgument, "dockerfile parse error line " + std::to_string(line) + ": " + why);
-}
+Fail bad(size_t line, const std::string& why) { return fail(Code::kInvalidArgument, "dockerfile parse error line " + std::to_string(line) + ": " + why); }
 
 class Parser {
  public:

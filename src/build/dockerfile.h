@@ -17,13 +17,13 @@ struct HereDocument {
 };
 
 struct Instruction {
-  std::string keyword;  // upper case: "COPY"
-  size_t line = 0;      // where it begins, from 1
-  std::string text;     // the whole, continuation lines joined: what is shown and keyed by
+  std::string keyword;                                    // upper case: "COPY"
+  size_t line = 0;                                        // where it begins, from 1
+  std::string text;                                       // the whole, continuation lines joined: what is shown and keyed by
   std::map<std::string, std::vector<std::string>> flags;  // "--chown=x" → chown: x
-  std::string rest;     // behind keyword and flags
-  bool json = false;    // `rest` is a JSON array of strings: the exec form
-  std::vector<std::string> list;  // that array
+  std::string rest;                                       // behind keyword and flags
+  bool json = false;                                      // `rest` is a JSON array of strings: the exec form
+  std::vector<std::string> list;                          // that array
   std::vector<HereDocument> here;
 };
 

@@ -10,8 +10,8 @@
 namespace reigen::build {
 
 struct ImageOptions {
-  std::vector<std::string> words;                         // what is no flag
-  std::map<std::string, std::vector<std::string>> values; // flags with a value, by long name
+  std::vector<std::string> words;                          // what is no flag
+  std::map<std::string, std::vector<std::string>> values;  // flags with a value, by long name
   std::map<std::string, bool> switches;
 
   std::string one(const std::string& name, const std::string& otherwise = "") const;

@@ -30,7 +30,8 @@ TEST(Dockerfile, NamesTheLineOfAnError) {
   EXPECT_EQ(parse_dockerfile("FROM a\n\nNOSUCH x").error().message(), "dockerfile parse error line 3: unknown instruction: NOSUCH");
   EXPECT_EQ(parse_dockerfile("FROM a\nRUN <<EOF\nx").error().message(), "dockerfile parse error line 2: unterminated heredoc");
   EXPECT_EQ(parse_dockerfile("# nothing\n").error().message(), "file with no instructions");
-  EXPECT_EQ(parse_dockerfile("FROM a\nCOPY").error().message(), "dockerfile parse error line 2: COPY requires at least two arguments, but only 0 were provided");
+  EXPECT_EQ(parse_dockerfile("FROM a\nCOPY").error().message(),
+            "dockerfile parse error line 2: COPY requires at least two arguments, but only 0 were provided");
 }
 
 TEST(Variables, ExpandAsDockerDoes) {
@@ -42,9 +43,9 @@ TEST(Variables, ExpandAsDockerDoes) {
   struct {
     const char *in, *out;
   } cases[] = {
-      {"$a", "A"},        {"${a}b", "Ab"},          {"${no:-x}", "x"},    {"${empty:-x}", "x"}, {"${empty-x}", ""},  {"${a:+y}", "y"},
-      {"${no:+y}", ""},   {"\\$a", "$a"},           {"'$a'", "$a"},       {"\"$a b\"", "A b"},  {"${no:-${a}}", "A"}, {"a\\ b", "a b"},
-      {"$", "$"},         {"\"a\\\"b\"", "a\"b"},   {"${a:?bad}", "A"},   {"$no", ""},
+      {"$a", "A"},      {"${a}b", "Ab"},        {"${no:-x}", "x"},  {"${empty:-x}", "x"}, {"${empty-x}", ""},   {"${a:+y}", "y"},
+      {"${no:+y}", ""}, {"\\$a", "$a"},         {"'$a'", "$a"},     {"\"$a b\"", "A b"},  {"${no:-${a}}", "A"}, {"a\\ b", "a b"},
+      {"$", "$"},       {"\"a\\\"b\"", "a\"b"}, {"${a:?bad}", "A"}, {"$no", ""},
   };
   for (const auto& c : cases) {
     auto out = expand_word(c.in, '\\', lookup);

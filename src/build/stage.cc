@@ -99,11 +99,15 @@ Status apply_health_check(Stage& stage, const Instruction& instruction) {
     const std::string& value = values.back();
     if (flag == "retries") {
       auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), check.retries);
-      if (error != std::errc() || end != value.data() + value.size() || check.retries < 1) return bad("--retries wants a number above 0, not \"" + value + "\"");
+      if (error != std::errc() || end != value.data() + value.size() || check.retries < 1)
+        return bad("--retries wants a number above 0, not \"" + value + "\"");
       continue;
     }
-    int64_t* target = flag == "interval" ? &check.interval_ns : flag == "timeout" ? &check.timeout_ns : flag == "start-period" ? &check.start_period_ns
-                      : flag == "start-interval" ? &check.start_interval_ns : nullptr;
+    int64_t* target = flag == "interval"         ? &check.interval_ns
+                      : flag == "timeout"        ? &check.timeout_ns
+                      : flag == "start-period"   ? &check.start_period_ns
+                      : flag == "start-interval" ? &check.start_interval_ns
+                                                 : nullptr;
     if (!target) return bad("Unknown flag: " + flag);
     TRY_ASSIGN(*target, parse_duration(value));
   }
@@ -152,9 +156,7 @@ Lookup Stage::lookup() const {
   };
 }
 
-std::vector<std::string> Stage::shell() const {
-  return config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : config.shell;
-}
+std::vector<std::string> Stage::shell() const { return config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : config.shell; }
 
 void Stage::set_env(const std::string& key, const std::string& value) {
   for (auto& item : config.env) {

@@ -14,11 +14,11 @@
 namespace reigen::build {
 
 struct Stage {
-  std::string name;   // AS …, lower case; may be empty
+  std::string name;  // AS …, lower case; may be empty
   image::ImageConfig config;
-  std::string chain;  // of its layers; empty: none
+  std::string chain;                                       // of its layers; empty: none
   std::map<std::string, std::optional<std::string>> args;  // declared by ARG here
-  bool cmd_here = false;  // CMD stood in this stage
+  bool cmd_here = false;                                   // CMD stood in this stage
   char escape = '\\';
 
   // ENV before ARG.

@@ -21,7 +21,9 @@ class Expander {
       TRY(step());
       if (out_.size() > kMaxOutput) return fail(Code::kInvalidArgument, "expands to more than 1 MiB");
     }
-    if (quote_) return fail(Code::kInvalidArgument, std::string("unexpected end of statement while looking for matching ") + (quote_ == '"' ? "double" : "single") + "-quote");
+    if (quote_)
+      return fail(Code::kInvalidArgument,
+                  std::string("unexpected end of statement while looking for matching ") + (quote_ == '"' ? "double" : "single") + "-quote");
     return std::move(out_);
   }
 

@@ -88,7 +88,10 @@ void note_firewalls() {
   if (!nft) return;  // told by "nftables"
   auto found = network::find_firewalls(*nft);
   for (const auto& text : found ? *found : std::vector<std::string>()) {
-    fmt::print("note     firewall: {}\n         the server puts a rule there at its start that accepts those of pods; start it again when the firewall was loaded anew\n", text);
+    fmt::print(
+        "note     firewall: {}\n         the server puts a rule there at its start that accepts those of pods; start it again when the firewall was loaded "
+        "anew\n",
+        text);
   }
 }
 

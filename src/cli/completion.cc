@@ -46,7 +46,8 @@ std::string fish_script(const CLI::App& app) {
   for (const auto* command : app.get_subcommands({})) {
     out += fmt::format("complete -c reigen -n __fish_use_subcommand -a {} -d '{}'\n", command->get_name(), command->get_description());
     for (const auto* option : command->get_options()) {
-      for (const auto& name : option->get_lnames()) out += fmt::format("complete -c reigen -n '__fish_seen_subcommand_from {}' -l {} -r -F\n", command->get_name(), name);
+      for (const auto& name : option->get_lnames())
+        out += fmt::format("complete -c reigen -n '__fish_seen_subcommand_from {}' -l {} -r -F\n", command->get_name(), name);
     }
   }
   return out;

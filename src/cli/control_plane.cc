@@ -93,7 +93,8 @@ Status ControlPlane::State::open_credentials() {
   auto node_name = options.node_name.empty() ? host_name() : options.node_name;
   TRY_ASSIGN(pki, open_pki(instance.pki_dir(), server_names(options, node_name), executor.clock()));
   TRY_ASSIGN(auto key, apiserver::SigningKey::load_or_create(pki.sa_key_path));
-  account_tokens = std::make_unique<apiserver::ServiceAccountTokens>(apiserver::ServiceAccountTokens::Options{}, std::move(key), executor.clock(), system_random());
+  account_tokens =
+      std::make_unique<apiserver::ServiceAccountTokens>(apiserver::ServiceAccountTokens::Options{}, std::move(key), executor.clock(), system_random());
   std::vector<apiserver::Authenticator*> authenticators = {&certificates};
   std::vector<apiserver::TokenAuthenticator*> token_authenticators;
   if (!options.token_auth_file.empty()) {
@@ -129,10 +130,12 @@ Status ControlPlane::State::open_api(apiserver::NodeDialer* dialer) {
   api_options.openapi = openapi.get();
   for (const auto& plugin : admission) api_options.admission.push_back(plugin.get());
   api_options.health.push_back({"etcd", [this] { return store->health(); }, true});
-  api_options.health.push_back({"poststarthook/bootstrap", [this]() -> Status {
-    if (bootstrapped) return {};
-    return fail(Code::kUnavailable, "the first objects are not there yet");
-  }, false});
+  api_options.health.push_back({"poststarthook/bootstrap",
+                                [this]() -> Status {
+                                  if (bootstrapped) return {};
+                                  return fail(Code::kUnavailable, "the first objects are not there yet");
+                                },
+                                false});
   api = std::make_unique<apiserver::ApiServer>(std::move(api_options), *store, executor, system_random());
   nodes = std::make_unique<apiserver::NodeAuthorizer>(api->reader());
   rbac = std::make_unique<apiserver::RbacAuthorizer>(api->reader());
@@ -162,7 +165,8 @@ Status ControlPlane::State::listen() {
   TRY_ASSIGN(auto tls, http::ServerTls::create(tls_options));
   http::ServerOptions http_options;
   http_options.too_large_json = api::status_json(api::status_of(api::request_entity_too_large(fmt::format("limit is {}", http_options.body.limit))));
-  http = std::make_unique<http::Server>(std::move(http_options), [this](auto request, auto responder) { api->handle(std::move(request), std::move(responder)); });
+  http =
+      std::make_unique<http::Server>(std::move(http_options), [this](auto request, auto responder) { api->handle(std::move(request), std::move(responder)); });
   auto bound = http->listen_tcp(options.bind_address, options.https_port, std::move(tls));
   if (!bound) return Fail(std::move(bound).error().context(fmt::format("listen on {}:{}", options.bind_address, options.https_port)));
   port = *bound;
@@ -186,12 +190,12 @@ Status ControlPlane::State::write_kubeconfigs() {
 
 void ControlPlane::State::start_controllers() {
   informers = std::make_unique<client::Informers>(transport_as("system:kube-controller-manager", {}), executor);
-  context = std::make_unique<controllers::Context>(controllers::Context{
-      executor, system_random(), *informers,
-      [this](std::string_view name) -> client::Transport& {
-        return transport_as(fmt::format("system:serviceaccount:kube-system:{}", name), {"system:serviceaccounts", "system:serviceaccounts:kube-system"});
-      },
-      pki.ca.certificate_pem});
+  context = std::make_unique<controllers::Context>(controllers::Context{executor, system_random(), *informers,
+                                                                        [this](std::string_view name) -> client::Transport& {
+                                                                          return transport_as(fmt::format("system:serviceaccount:kube-system:{}", name),
+                                                                                              {"system:serviceaccounts", "system:serviceaccounts:kube-system"});
+                                                                        },
+                                                                        pki.ca.certificate_pem});
   controllers = controllers::make_all_controllers(*context);
   for (auto& controller : controllers) controller->start();
   informers->start();
@@ -235,7 +239,8 @@ ControlPlane::ControlPlane(std::unique_ptr<State> state) : state_(std::move(stat
 
 ControlPlane::~ControlPlane() { stop(); }
 
-Result<std::unique_ptr<ControlPlane>> ControlPlane::open(const ServerOptions& options, const Instance& instance, Executor& executor, apiserver::NodeDialer* dialer) {
+Result<std::unique_ptr<ControlPlane>> ControlPlane::open(const ServerOptions& options, const Instance& instance, Executor& executor,
+                                                         apiserver::NodeDialer* dialer) {
   auto state = std::make_unique<State>(options, instance, executor);
   store::EmbeddedOptions store_options;
   store_options.directory = instance.store_dir();

@@ -79,7 +79,8 @@ Status merge_kubeconfig(const std::string& path, const KubeconfigEntry& entry) {
   try {
     YAML::Node root = YAML::Load(text);
     if (root.IsNull()) root = YAML::Load("{apiVersion: v1, kind: Config}");
-    if (!root.IsMap() || root["kind"].as<std::string>("Config") != "Config") return fail(Code::kInvalidArgument, path + " is no kubeconfig; it was left as it is");
+    if (!root.IsMap() || root["kind"].as<std::string>("Config") != "Config")
+      return fail(Code::kInvalidArgument, path + " is no kubeconfig; it was left as it is");
     put_all(root, entry);
     if (root["current-context"].as<std::string>("").empty()) root["current-context"] = entry.name;
     return write_file(path, text_of(root), 0600);

@@ -41,7 +41,8 @@ void add_agent(CLI::App& app, AgentOptions& options) {
   command->add_option("--server", options.server, "URL of the API, such as https://10.0.0.1:6443")->required()->envname("REIGEN_SERVER");
   command->add_option("--token", options.token, "Bearer token of a user who may act as nodes")->required()->envname("REIGEN_TOKEN");
   command->add_option("--name-prefix", options.name_prefix, "Names of the nodes: PREFIX-0, PREFIX-1, ...")->capture_default_str();
-  command->add_option("--certificate-authority", options.certificate_authority, "PEM file that signs the server's certificate (default: the server is not verified)");
+  command->add_option("--certificate-authority", options.certificate_authority,
+                      "PEM file that signs the server's certificate (default: the server is not verified)");
   command->footer("Example:\n  reigen agent --hollow 100 --server https://127.0.0.1:6443 --token abc");
 }
 

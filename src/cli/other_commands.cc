@@ -6,7 +6,6 @@
 
 namespace reigen::cli {
 
-
 int run_image(const std::vector<std::string>& arguments) { return build::image_command(arguments); }
 
 std::optional<int> run_hidden(int argc, char** argv) {

@@ -43,7 +43,8 @@ bool same_set(std::vector<std::string> a, std::vector<std::string> b) {
 
 bool still_good(const http::KeyPair& pair, const http::CertificateRequest& request, WallTime now) {
   auto parsed = http::parse_certificate(pair.certificate_pem);
-  return parsed && parsed->not_after > now + kRenewBefore && same_set(parsed->dns_names, request.dns_names) && same_set(parsed->ip_addresses, request.ip_addresses);
+  return parsed && parsed->not_after > now + kRenewBefore && same_set(parsed->dns_names, request.dns_names) &&
+         same_set(parsed->ip_addresses, request.ip_addresses);
 }
 
 Result<http::KeyPair> open_leaf(const std::string& stem, const http::KeyPair& ca, http::CertificateRequest request, WallTime now) {

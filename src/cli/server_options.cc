@@ -131,9 +131,11 @@ Status check_server_options(ServerOptions& options) {
   }
   TRY_ASSIGN(Range pods, parse_range("cluster-cidr", options.cluster_cidr, 8, 24));
   TRY_ASSIGN(Range services, parse_range("service-cidr", options.service_cidr, 8, 28));
-  if (overlap(pods, services)) return fail(Code::kInvalidArgument, fmt::format("--cluster-cidr {} and --service-cidr {} overlap", options.cluster_cidr, options.service_cidr));
+  if (overlap(pods, services))
+    return fail(Code::kInvalidArgument, fmt::format("--cluster-cidr {} and --service-cidr {} overlap", options.cluster_cidr, options.service_cidr));
   if (options.cluster_dns.empty()) options.cluster_dns = IpAddress::v4(services.first).plus(10).str();
-  if (::inet_pton(AF_INET, options.cluster_dns.c_str(), &v4) != 1) return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: \"{}\" is no IPv4 address", options.cluster_dns));
+  if (::inet_pton(AF_INET, options.cluster_dns.c_str(), &v4) != 1)
+    return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: \"{}\" is no IPv4 address", options.cluster_dns));
   uint32_t dns = ntohl(v4.s_addr);
   if (dns >> (32 - services.bits) != services.first >> (32 - services.bits)) {
     return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: {} is not in --service-cidr {}", options.cluster_dns, options.service_cidr));

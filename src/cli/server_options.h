@@ -18,12 +18,12 @@ struct ServerOptions {
   uint16_t https_port = 6443;
   std::string write_kubeconfig;  // empty: DATA_DIR/kubeconfig
   bool merge_kubeconfig = false;
-  std::string node_name;         // empty: the host's name in lower case
+  std::string node_name;  // empty: the host's name in lower case
   bool disable_agent = false;
   bool disable_scheduler = false;
   std::string cluster_cidr = "10.42.0.0/16";
   std::string service_cidr = "10.43.0.0/16";
-  std::string cluster_dns;       // empty: the tenth address of service_cidr (check_server_options fills it in)
+  std::string cluster_dns;  // empty: the tenth address of service_cidr (check_server_options fills it in)
   std::string token_auth_file;
   std::string basic_auth_file;
   bool seccomp_default = false;

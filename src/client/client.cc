@@ -41,8 +41,8 @@ Result<api::Object> Client::write(Verb verb, api::Object object, std::string_vie
   return std::move(response.object);
 }
 
-Result<api::Object> Client::patch_object(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, PatchType type,
-                                         std::string body, std::string_view subresource) const {
+Result<api::Object> Client::patch_object(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, PatchType type, std::string body,
+                                         std::string_view subresource) const {
   Request patch = request(type == PatchType::kApply ? Verb::kApply : Verb::kPatch, kind, namespace_, name);
   patch.patch_type = type;
   patch.patch = std::move(body);
@@ -68,8 +68,8 @@ Status Client::remove_objects(const api::KindInfo& kind, std::string_view namesp
   return {};
 }
 
-Result<api::Object> Client::create_sub(const api::KindInfo& kind, std::string_view namespace_, std::string_view name,
-                                       std::string_view subresource, api::Object body) const {
+Result<api::Object> Client::create_sub(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, std::string_view subresource,
+                                       api::Object body) const {
   Request create = request(Verb::kCreate, kind, namespace_, name);
   create.subresource = subresource;
   create.body = std::move(body);

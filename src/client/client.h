@@ -69,8 +69,7 @@ class Client {
     return typed<T>(write(Verb::kUpdate, api::Object::of(std::move(object)), "status"));
   }
   template <class T>
-  Result<Ptr<T>> patch(std::string_view namespace_, std::string_view name, PatchType type, std::string body,
-                       std::string_view subresource = "") const {
+  Result<Ptr<T>> patch(std::string_view namespace_, std::string_view name, PatchType type, std::string body, std::string_view subresource = "") const {
     return typed<T>(patch_object(api::kind_of<T>(), namespace_, name, type, std::move(body), subresource));
   }
   // Server-side apply with the client's field manager.
@@ -99,8 +98,8 @@ class Client {
   Result<Response> list_objects(const api::KindInfo& kind, std::string_view namespace_, const ListOptions& options) const;
   // The namespace and name are the object's.
   Result<api::Object> write(Verb verb, api::Object object, std::string_view subresource, bool force = false) const;
-  Result<api::Object> patch_object(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, PatchType type,
-                                   std::string body, std::string_view subresource = "") const;
+  Result<api::Object> patch_object(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, PatchType type, std::string body,
+                                   std::string_view subresource = "") const;
   Status remove_object(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, DeleteOptions options) const;
   Status remove_objects(const api::KindInfo& kind, std::string_view namespace_, const ListOptions& which, DeleteOptions options) const;
   Result<api::Object> create_sub(const api::KindInfo& kind, std::string_view namespace_, std::string_view name, std::string_view subresource,

@@ -17,11 +17,11 @@ namespace {
 
 using api::corev1::Event;
 using api::corev1::Pod;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 Pod pod(std::string name, std::string node = "") {
   Pod made;

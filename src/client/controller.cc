@@ -18,8 +18,7 @@ uint64_t parse_version(std::string_view text) {
 }  // namespace
 
 struct ControllerLoop::State : std::enable_shared_from_this<ControllerLoop::State> {
-  State(Executor& executor, ControllerOptions options, Reconciler& reconciler)
-      : executor(executor), options(std::move(options)), reconciler(reconciler) {}
+  State(Executor& executor, ControllerOptions options, Reconciler& reconciler) : executor(executor), options(std::move(options)), reconciler(reconciler) {}
 
   Executor& executor;
   const ControllerOptions options;
@@ -85,19 +84,18 @@ struct ControllerLoop::State : std::enable_shared_from_this<ControllerLoop::Stat
     Duration delay = queue->add_rate_limited(key);
     // Lost races are everyday life.
     if (next.error().code() == Code::kConflict) return;
-    LOG(kWarning, options.name, "{}: {}; again in {} ms", key, next.error().message(),
-        std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
+    LOG(kWarning, options.name, "{}: {}; again in {} ms", key, next.error().message(), std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
   }
 };
 
 ControllerLoop::ControllerLoop(Executor& executor, ControllerOptions options, Reconciler& reconciler)
     : state_(std::make_shared<State>(executor, std::move(options), reconciler)) {
   const auto& o = state_->options;
-  state_->queue = std::make_unique<WorkQueue>(
-      executor, WorkQueueOptions{.name = o.name, .workers = o.workers, .base_delay = o.base_delay, .max_delay = o.max_delay},
-      [weak = std::weak_ptr(state_)](const std::string& key) {
-        if (auto state = weak.lock()) state->work(key);
-      });
+  state_->queue =
+      std::make_unique<WorkQueue>(executor, WorkQueueOptions{.name = o.name, .workers = o.workers, .base_delay = o.base_delay, .max_delay = o.max_delay},
+                                  [weak = std::weak_ptr(state_)](const std::string& key) {
+                                    if (auto state = weak.lock()) state->work(key);
+                                  });
 }
 
 ControllerLoop::~ControllerLoop() { stop(); }
@@ -106,10 +104,11 @@ void ControllerLoop::start(std::vector<ObjectInformer*> informers) {
   if (informers.empty()) return state_->queue->start();
   auto missing = std::make_shared<std::atomic<size_t>>(informers.size());
   for (auto* informer : informers) {
-    informer->add_handler([](const api::Object*, const api::Object*) {}, [missing, weak = std::weak_ptr(state_)] {
-      if (missing->fetch_sub(1) != 1) return;
-      if (auto state = weak.lock()) state->queue->start();
-    });
+    informer->add_handler([](const api::Object*, const api::Object*) {},
+                          [missing, weak = std::weak_ptr(state_)] {
+                            if (missing->fetch_sub(1) != 1) return;
+                            if (auto state = weak.lock()) state->queue->start();
+                          });
   }
 }
 

@@ -75,8 +75,7 @@ std::string object_key(const api::corev1::ObjectReference& about) {
 }  // namespace
 
 struct EventRecorder::State : std::enable_shared_from_this<EventRecorder::State> {
-  State(Transport& transport, Executor& executor, EventSource source)
-      : transport(transport), executor(executor), source(std::move(source)), strand(executor) {}
+  State(Transport& transport, Executor& executor, EventSource source) : transport(transport), executor(executor), source(std::move(source)), strand(executor) {}
 
   Transport& transport;
   Executor& executor;
@@ -161,9 +160,8 @@ struct EventRecorder::State : std::enable_shared_from_this<EventRecorder::State>
     transport.call_async(std::move(request), [weak = weak_from_this()](Result<Response> response) {
       auto self = weak.lock();
       if (!self) return;
-      self->strand.post(self->tasks.wrap([self = self.get(), response = std::move(response)] {
-        self->on_answer(response ? std::optional<Error>() : response.error());
-      }));
+      self->strand.post(
+          self->tasks.wrap([self = self.get(), response = std::move(response)] { self->on_answer(response ? std::optional<Error>() : response.error()); }));
     });
   }
 

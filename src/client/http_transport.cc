@@ -310,11 +310,10 @@ Result<Response> HttpTransport::call(const Request& request) {
 void HttpTransport::call_async(Request request, CallDone done) {
   auto encoded = encode(request, state_->protobuf);
   if (!encoded) return done(fail(std::move(encoded).error()));
-  state_->client.request_async(std::move(*encoded),
-                               [request = std::move(request), done = std::move(done)](Result<http::Response> answer) mutable {
-                                 if (!answer) return done(fail(connection_error(answer.error(), request)));
-                                 done(decode(request, std::move(*answer)));
-                               });
+  state_->client.request_async(std::move(*encoded), [request = std::move(request), done = std::move(done)](Result<http::Response> answer) mutable {
+    if (!answer) return done(fail(connection_error(answer.error(), request)));
+    done(decode(request, std::move(*answer)));
+  });
 }
 
 Result<std::unique_ptr<WatchHandle>> HttpTransport::watch(Request request, std::shared_ptr<WatchSink> sink) {

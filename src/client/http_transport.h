@@ -12,7 +12,7 @@ namespace reigen::client {
 struct HttpTransportOptions {
   Kubeconfig config;
   std::string user_agent = "reigen";
-  bool protobuf = false;  // bodies of calls; watches are always JSON
+  bool protobuf = false;                        // bodies of calls; watches are always JSON
   Duration timeout = std::chrono::seconds(60);  // of a call that sets none
 };
 

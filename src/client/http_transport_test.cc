@@ -131,9 +131,11 @@ struct Recorder : WatchSink {
 
 TEST_F(HttpTransportTest, WatchesAcrossChunks) {
   std::string added = std::string(R"({"type":"ADDED","object":)") + kPod + "}\n";
-  chunks_ = {added.substr(0, 30), added.substr(30) + R"({"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"8",)" +
-                                      R"("annotations":{"k8s.io/initial-events-end":"true"}}}})" + "\n",
-             R"({"type":"ERROR","object":{"kind":"Status","reason":"Expired","message":"too old","code":410}})" "\n"};
+  chunks_ = {added.substr(0, 30),
+             added.substr(30) + R"({"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"8",)" +
+                 R"("annotations":{"k8s.io/initial-events-end":"true"}}}})" + "\n",
+             R"({"type":"ERROR","object":{"kind":"Status","reason":"Expired","message":"too old","code":410}})"
+             "\n"};
   auto sink = std::make_shared<Recorder>();
   Request request;
   request.kind = &api::kind_of<Pod>();

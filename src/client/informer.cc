@@ -376,8 +376,7 @@ std::vector<api::Object> ObjectInformer::list(std::string_view namespace_) const
   std::vector<api::Object> objects;
   std::string prefix = namespace_.empty() ? "" : std::string(namespace_) + "/";
   if (prefix.empty()) objects.reserve(state_->objects.size());
-  for (auto it = state_->objects.lower_bound(prefix); it != state_->objects.end() && it->first.starts_with(prefix); ++it)
-    objects.push_back(it->second);
+  for (auto it = state_->objects.lower_bound(prefix); it != state_->objects.end() && it->first.starts_with(prefix); ++it) objects.push_back(it->second);
   return objects;
 }
 
@@ -416,8 +415,8 @@ ObjectInformer::IndexFunction index_by_label(std::string label) {
 }
 
 std::shared_ptr<ObjectInformer> Informers::get(const api::KindInfo& kind, const InformerOptions& options) {
-  std::string id = std::string(kind.api_version) + "\n" + std::string(kind.kind) + "\n" + options.namespace_ + "\n" + options.label_selector +
-                   "\n" + options.field_selector + (options.metadata_only ? "\nm" : "");
+  std::string id = std::string(kind.api_version) + "\n" + std::string(kind.kind) + "\n" + options.namespace_ + "\n" + options.label_selector + "\n" +
+                   options.field_selector + (options.metadata_only ? "\nm" : "");
   auto shared = shared_.lock();
   auto& informer = shared->informers[id];
   if (!informer) {
@@ -468,8 +467,7 @@ Status Informers::wait_synced(Duration timeout) {
     gate->opened.notify_all();
   });
   std::unique_lock lock(gate->mutex);
-  if (!gate->opened.wait_for(lock, timeout, [&] { return gate->open; }))
-    return fail(Code::kDeadlineExceeded, "the informers have not synced in time");
+  if (!gate->opened.wait_for(lock, timeout, [&] { return gate->open; })) return fail(Code::kDeadlineExceeded, "the informers have not synced in time");
   return {};
 }
 

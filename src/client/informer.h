@@ -29,7 +29,7 @@ std::string key_of(std::string_view namespace_, std::string_view name);
 std::pair<std::string, std::string> split_key(std::string_view key);
 
 struct InformerOptions {
-  std::string namespace_;      // "" for all
+  std::string namespace_;  // "" for all
   std::string label_selector;
   std::string field_selector;  // "spec.nodeName=a"
   bool metadata_only = false;
@@ -65,7 +65,7 @@ class ObjectInformer {
 
   api::Object get(std::string_view namespace_, std::string_view name) const;  // empty when missing
   api::Object get(std::string_view key) const;
-  std::vector<api::Object> list(std::string_view namespace_ = "") const;      // by key
+  std::vector<api::Object> list(std::string_view namespace_ = "") const;                    // by key
   std::vector<api::Object> by_index(std::string_view index, std::string_view value) const;  // by key
   size_t size() const;
   const api::KindInfo& kind() const;

@@ -9,10 +9,10 @@
 namespace reigen::client {
 
 struct Kubeconfig {
-  std::string server;      // "https://host:port"
-  std::string ca_pem;      // "" : the system's
-  bool insecure = false;   // do not verify the server
-  std::string server_name; // to verify instead of the URL's host
+  std::string server;       // "https://host:port"
+  std::string ca_pem;       // "" : the system's
+  bool insecure = false;    // do not verify the server
+  std::string server_name;  // to verify instead of the URL's host
   std::string certificate_pem, key_pem;
   std::string token;
   std::string namespace_ = "default";

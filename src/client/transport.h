@@ -29,8 +29,8 @@ std::string_view media_type(PatchType type);  // "application/merge-patch+json",
 // DeleteOptions. Unset fields are left to the server.
 struct DeleteOptions {
   std::optional<int64_t> grace_period_seconds = {};
-  std::string propagation = {};                  // "Background", "Foreground", "Orphan" or ""
-  std::string uid = {};                          // preconditions; "" for none
+  std::string propagation = {};  // "Background", "Foreground", "Orphan" or ""
+  std::string uid = {};          // preconditions; "" for none
   std::string resource_version = {};
 };
 
@@ -40,13 +40,13 @@ struct Request {
   const api::KindInfo* kind = nullptr;
   std::string group, version, plural;
 
-  std::string namespace_;   // "" for cluster-scoped resources and for all namespaces
+  std::string namespace_;  // "" for cluster-scoped resources and for all namespaces
   std::string name;
   std::string subresource;  // "status", "scale", "binding", "eviction", "token", ... or ""
 
-  api::Object body;         // create, update; the applied object of kApply unless patch is set
+  api::Object body;  // create, update; the applied object of kApply unless patch is set
   PatchType patch_type = PatchType::kMerge;
-  std::string patch;        // kPatch: JSON; kApply: YAML or JSON, instead of body
+  std::string patch;  // kPatch: JSON; kApply: YAML or JSON, instead of body
   DeleteOptions delete_options;
 
   // List, watch and deletecollection.
@@ -60,9 +60,9 @@ struct Request {
   bool metadata_only = false;          // answer with PartialObjectMetadata[List]
 
   bool dry_run = false;
-  bool force = false;              // of kApply
-  std::string field_manager;       // "" : the transport's own
-  std::string field_validation;    // "", "Ignore", "Warn", "Strict"
+  bool force = false;                   // of kApply
+  std::string field_manager;            // "" : the transport's own
+  std::string field_validation;         // "", "Ignore", "Warn", "Strict"
   Duration timeout = Duration::zero();  // of the call; of a watch its life (timeoutSeconds). Zero: the server's
 };
 
@@ -70,7 +70,7 @@ struct Request {
 std::string path_of(const Request& request);
 
 struct Response {
-  int status = 200;  // 200, 201, 202
+  int status = 200;    // 200, 201, 202
   api::Object object;  // everything but lists; a Status after some deletions. Empty for lists
   // Lists.
   std::vector<api::Object> items;

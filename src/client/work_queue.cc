@@ -14,8 +14,7 @@
 namespace reigen::client {
 
 struct WorkQueue::State : std::enable_shared_from_this<WorkQueue::State> {
-  State(Executor& executor, WorkQueueOptions options, Work work)
-      : executor(executor), options(std::move(options)), work(std::move(work)) {}
+  State(Executor& executor, WorkQueueOptions options, Work work) : executor(executor), options(std::move(options)), work(std::move(work)) {}
 
   Executor& executor;
   const WorkQueueOptions options;
@@ -24,7 +23,7 @@ struct WorkQueue::State : std::enable_shared_from_this<WorkQueue::State> {
   mutable std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> ready;
-  std::unordered_set<std::string> dirty;       // to be worked on: in `ready`, or being worked on and added again
+  std::unordered_set<std::string> dirty;  // to be worked on: in `ready`, or being worked on and added again
   std::unordered_set<std::string> processing;
   std::unordered_map<std::string, int> failed;
   std::map<TimePoint, std::set<std::string>> delayed;

@@ -11,8 +11,8 @@
 namespace reigen::client {
 
 struct WorkQueueOptions {
-  std::string name;       // for the log
-  unsigned workers = 1;   // keys worked on at the same time
+  std::string name;      // for the log
+  unsigned workers = 1;  // keys worked on at the same time
   // add_rate_limited: base * 2^(earlier ones since forget()), at most max (client-go's default limiter).
   Duration base_delay = std::chrono::milliseconds(5);
   Duration max_delay = std::chrono::seconds(1000);

@@ -169,8 +169,8 @@ void sort_for_deletion(std::vector<PodPtr>& pods, WallTime now) {
     bool ready = is_ready(*pod);
     int crowd = pod->spec.node_name.empty() ? 0 : -on_node[pod->spec.node_name];
     // The younger goes first: a longer-lived pod has a smaller (more negative) age rank, so it must sort last.
-    return std::tuple(!pod->spec.node_name.empty(), phase_rank(*pod), ready, deletion_cost(*pod), crowd, -age_rank(ready_since(*pod), now),
-                      -restarts(*pod), -age_rank(pod->metadata.creation_timestamp, now), pod->metadata.name);
+    return std::tuple(!pod->spec.node_name.empty(), phase_rank(*pod), ready, deletion_cost(*pod), crowd, -age_rank(ready_since(*pod), now), -restarts(*pod),
+                      -age_rank(pod->metadata.creation_timestamp, now), pod->metadata.name);
   };
   std::sort(pods.begin(), pods.end(), [&](const PodPtr& a, const PodPtr& b) { return rank(a) < rank(b); });
 }

@@ -60,7 +60,8 @@ TEST(Resolver, TellsNoSuchNameFromNoSuchType) {
   auto no_name = ask("nope.default.svc.cluster.local", Type::kA);
   EXPECT_EQ(no_name.rcode, Rcode::kNoSuchName);
   EXPECT_EQ(no_name.authority, 1u);
-  for (const char* between : {"default.svc.cluster.local", "svc.cluster.local", "cluster.local", "_tcp.web.default.svc.cluster.local", "empty.svc.cluster.local", "pod.cluster.local"})
+  for (const char* between : {"default.svc.cluster.local", "svc.cluster.local", "cluster.local", "_tcp.web.default.svc.cluster.local",
+                              "empty.svc.cluster.local", "pod.cluster.local"})
     EXPECT_EQ(ask(between, Type::kA).rcode, Rcode::kOk) << between;
   EXPECT_EQ(ask("nope.svc.cluster.local", Type::kA).rcode, Rcode::kNoSuchName);
   EXPECT_EQ(ask("web.default.svc.cluster.local.default.svc.cluster.local", Type::kA).rcode, Rcode::kNoSuchName) << "search domains";
@@ -68,7 +69,8 @@ TEST(Resolver, TellsNoSuchNameFromNoSuchType) {
 
 TEST(Resolver, HeadlessServicesAnswerAllAndTakeTurns) {
   EXPECT_EQ(ask("headless.default.svc.cluster.local", Type::kA).answers.size(), 2u);
-  EXPECT_NE(address(ask("headless.default.svc.cluster.local", Type::kA, 0).answers[0]), address(ask("headless.default.svc.cluster.local", Type::kA, 1).answers[0]));
+  EXPECT_NE(address(ask("headless.default.svc.cluster.local", Type::kA, 0).answers[0]),
+            address(ask("headless.default.svc.cluster.local", Type::kA, 1).answers[0]));
   EXPECT_EQ(address(ask("a.headless.default.svc.cluster.local", Type::kA).answers.at(0)), "10.42.0.2");
 }
 
@@ -82,7 +84,9 @@ TEST(Resolver, PortsReverseNamesAndPods) {
   EXPECT_FALSE(ask("8.8.8.8.in-addr.arpa", Type::kPtr).ours);
   EXPECT_EQ(address(ask("10-42-0-7.default.pod.cluster.local", Type::kA).answers.at(0)), "10.42.0.7");
   EXPECT_EQ(ask("10-42-0-7.nope.pod.cluster.local", Type::kA).rcode, Rcode::kNoSuchName);
-  EXPECT_EQ(ask("dns-version.cluster.local", Type::kTxt).answers.at(0).data, "\x05" "1.1.0");
+  EXPECT_EQ(ask("dns-version.cluster.local", Type::kTxt).answers.at(0).data,
+            "\x05"
+            "1.1.0");
 }
 
 TEST(Resolver, AliasesAreFollowed) {
@@ -117,7 +121,8 @@ TEST(Message, BrokenOnesAreRefusedOrIgnored) {
 }
 
 TEST(Upstreams, OfResolvConf) {
-  auto servers = parse_nameservers("# x\nnameserver 10.0.0.1\nnameserver\t::1 # y\nnameservers 1.1.1.1\nnameserver bad\nnameserver 1.2.3.4\nnameserver 5.6.7.8");
+  auto servers =
+      parse_nameservers("# x\nnameserver 10.0.0.1\nnameserver\t::1 # y\nnameservers 1.1.1.1\nnameserver bad\nnameserver 1.2.3.4\nnameserver 5.6.7.8");
   ASSERT_EQ(servers.size(), 3u);
   EXPECT_EQ(servers[1].str(), "::1");
 }

@@ -28,7 +28,7 @@ class EventLoop {
   // Asked before each wait for the next deadline (TimePoint::max(): none) and called when one may have passed.
   void on_deadline(std::function<TimePoint()> next, std::function<void(TimePoint now)> passed);
 
-  void run();   // until stop()
+  void run();  // until stop()
   void stop() { running_ = false; }
   TimePoint now() const { return system_clock().now(); }
 

@@ -39,14 +39,14 @@ class Forwarder {
     Query query;
     size_t limit = 0;
     Reply reply;
-    std::string message;         // with our id
+    std::string message;  // with our id
     std::string question;
     uint16_t id = 0;
     bool tcp = false;
     bool sent = false;
-    std::string in;              // over TCP
+    std::string in;  // over TCP
     bool chased = false;
-    Answer start;                // when chased: what goes before
+    Answer start;  // when chased: what goes before
     std::vector<IpAddress> servers;
     size_t attempt = 0;
     TimePoint deadline;

@@ -89,8 +89,7 @@ class Helper {
 
   Status watch_files() {
     inotify_ = Fd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!inotify_ || inotify_add_watch(inotify_.get(), run_directory_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
-      return fail_errno("watch " + run_directory_);
+    if (!inotify_ || inotify_add_watch(inotify_.get(), run_directory_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) return fail_errno("watch " + run_directory_);
     return loop_.add(inotify_.get(), EPOLLIN, [this](uint32_t) { on_files(); });
   }
 
@@ -187,8 +186,12 @@ Status ensure_helper(const HelperOptions& options) {
   TRY(network::stop_helper(options.run_directory));
   std::string log_path = options.run_directory + "/helper.log";
   Command command;
-  command.argv = {options.program.empty() ? "/proc/self/exe" : options.program, "dns-helper", options.instance, options.run_directory,
-                  options.listen.str(), std::to_string(options.port)};
+  command.argv = {options.program.empty() ? "/proc/self/exe" : options.program,
+                  "dns-helper",
+                  options.instance,
+                  options.run_directory,
+                  options.listen.str(),
+                  std::to_string(options.port)};
   command.directory = "/";
   command.new_session = true;
   Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));

@@ -16,8 +16,8 @@ int run_dns_helper(int argc, char** argv);
 struct HelperOptions {
   std::string instance;
   std::string run_directory;
-  IpAddress listen;             // the cluster DNS address
-  std::string program;          // empty: this one (/proc/self/exe), with the arguments "dns-helper ..."
+  IpAddress listen;     // the cluster DNS address
+  std::string program;  // empty: this one (/proc/self/exe), with the arguments "dns-helper ..."
   uint16_t port = 53;
 };
 

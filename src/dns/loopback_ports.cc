@@ -15,7 +15,7 @@ constexpr int kBacklog = 128;
 struct LoopbackPorts::Pipe {
   struct Side {
     Fd fd;
-    std::string to_send;        // from the other side
+    std::string to_send;  // from the other side
     bool read_ended = false;
     bool write_shut = false;
   };
@@ -105,14 +105,14 @@ void LoopbackPorts::accept_on(uint16_t port) {
   pipe->sides[1].fd = std::move(server);
   uint64_t id = ++last_id_;
   pipes_[id] = pipe;
-  bool watched = loop_.add(pipe->sides[0].fd.get(), 0, [this, id](uint32_t) { advance(id); }) &&
-                 loop_.add(pipe->sides[1].fd.get(), EPOLLOUT, [this, id](uint32_t events) {
-                   if (events & (EPOLLERR | EPOLLHUP)) {
-                     auto found = pipes_.find(id);
-                     if (found != pipes_.end() && !found->second->connected) return end(id);
-                   }
-                   advance(id);
-                 });
+  bool watched =
+      loop_.add(pipe->sides[0].fd.get(), 0, [this, id](uint32_t) { advance(id); }) && loop_.add(pipe->sides[1].fd.get(), EPOLLOUT, [this, id](uint32_t events) {
+        if (events & (EPOLLERR | EPOLLHUP)) {
+          auto found = pipes_.find(id);
+          if (found != pipes_.end() && !found->second->connected) return end(id);
+        }
+        advance(id);
+      });
   if (!watched) end(id);
 }
 

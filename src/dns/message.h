@@ -23,10 +23,10 @@ struct Query {
   uint16_t id = 0;
   uint8_t opcode = 0;
   bool recursion_desired = false;
-  std::string name;           // in lower case
+  std::string name;  // in lower case
   uint16_t type = 0;
   uint16_t dns_class = 1;
-  std::string question;       // the bytes, to be echoed as they came
+  std::string question;  // the bytes, to be echoed as they came
   bool edns = false;
   uint8_t edns_version = 0;
   size_t udp_bytes = kMinUdpBytes;  // what the asker takes
@@ -35,7 +35,7 @@ struct Query {
 // Nothing when no answer is due: no header, or itself an answer.
 struct ParsedQuery {
   Query query;
-  Rcode error = Rcode::kOk;   // answered with this when not kOk
+  Rcode error = Rcode::kOk;  // answered with this when not kOk
 };
 std::optional<ParsedQuery> parse_query(std::string_view message);
 

@@ -59,8 +59,7 @@ class SocketNameServer final : public NameServer {
     if (!fd) return fail_errno("open a socket");
     int one = 1;
     if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd.get(), where.get(), where.length) != 0)
-      return fail_errno("listen for names on " + address.str() + " port " + std::to_string(options_.port));
+    if (bind(fd.get(), where.get(), where.length) != 0) return fail_errno("listen for names on " + address.str() + " port " + std::to_string(options_.port));
     return fd;
   }
 
@@ -87,9 +86,8 @@ class SocketNameServer final : public NameServer {
       SocketAddress peer;
       ssize_t length = recvfrom(fd, buffer, sizeof buffer, 0, peer.get(), &peer.length);
       if (length < 0) return;
-      handle({buffer, static_cast<size_t>(length)}, false, [fd, peer](std::string answer) {
-        (void)sendto(fd, answer.data(), answer.size(), MSG_DONTWAIT, peer.get(), peer.length);
-      });
+      handle({buffer, static_cast<size_t>(length)}, false,
+             [fd, peer](std::string answer) { (void)sendto(fd, answer.data(), answer.size(), MSG_DONTWAIT, peer.get(), peer.length); });
     }
   }
 

@@ -28,7 +28,8 @@ class HelperTest : public ::testing::Test {
     if (std::string reason = network::enter_test_host(); !reason.empty()) GTEST_SKIP() << reason;
     run_ = network::test_folder() + "/dnsrun";
     ASSERT_TRUE(make_directories(run_));
-    write("#reigen-dns 1 cluster.local\n#cidr 10.143.0.0/16\nlocal.cluster.svc.default.ext CNAME www.example.com\nlocal.cluster.svc.default.web A 10.143.0.9\n");
+    write(
+        "#reigen-dns 1 cluster.local\n#cidr 10.143.0.0/16\nlocal.cluster.svc.default.ext CNAME www.example.com\nlocal.cluster.svc.default.web A 10.143.0.9\n");
     start();
   }
   void TearDown() override {
@@ -49,9 +50,7 @@ class HelperTest : public ::testing::Test {
     for (int i = 0; i < 500 && !network::living_helper(run_); i++) usleep(5000);
     ASSERT_TRUE(network::living_helper(run_));
   }
-  std::string dig(const std::string& line, const std::string& from = "") {
-    return run_in(from, "dig +time=3 +tries=1 +short @10.143.0.10 " + line);
-  }
+  std::string dig(const std::string& line, const std::string& from = "") { return run_in(from, "dig +time=3 +tries=1 +short @10.143.0.10 " + line); }
 
   std::string run_;
   int pid_ = -1;

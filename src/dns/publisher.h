@@ -12,9 +12,9 @@
 namespace reigen::dns {
 
 struct PublisherOptions {
-  std::string run_directory;               // the file is <run directory>/dns-records
+  std::string run_directory;  // the file is <run directory>/dns-records
   std::string domain = "cluster.local";
-  std::vector<IpNetwork> cidrs;            // pods' and services': their reverse names are ours
+  std::vector<IpNetwork> cidrs;  // pods' and services': their reverse names are ours
   std::vector<IpAddress> name_servers;
 };
 

@@ -18,8 +18,8 @@ namespace reigen::dns {
 
 struct RecordInput {
   std::string domain = "cluster.local";
-  std::vector<IpNetwork> cidrs;            // pods' and services'
-  std::vector<IpAddress> name_servers;     // the cluster DNS address
+  std::vector<IpNetwork> cidrs;         // pods' and services'
+  std::vector<IpAddress> name_servers;  // the cluster DNS address
   std::vector<std::string> namespaces;
   std::vector<std::shared_ptr<const api::corev1::Service>> services;
   std::vector<std::shared_ptr<const api::discoveryv1::EndpointSlice>> slices;

@@ -55,8 +55,7 @@ void read_subject(const X509_NAME* name, std::string& common_name, std::vector<s
 
 void write_subject(X509_NAME* name, const std::string& common_name, const std::vector<std::string>& organizations) {
   auto add = [&](int nid, const std::string& value) {
-    X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
-                               static_cast<int>(value.size()), -1, 0);
+    X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()), static_cast<int>(value.size()), -1, 0);
   };
   for (const auto& organization : organizations) add(NID_organizationName, organization);
   if (!common_name.empty()) add(NID_commonName, common_name);
@@ -71,8 +70,7 @@ void read_names(const GENERAL_NAMES* names, std::vector<std::string>& dns, std::
       char text[INET6_ADDRSTRLEN];
       int length = ASN1_STRING_length(name->d.iPAddress);
       int family = length == 4 ? AF_INET : AF_INET6;
-      if ((length == 4 || length == 16) && inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text))
-        addresses.emplace_back(text);
+      if ((length == 4 || length == 16) && inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text)) addresses.emplace_back(text);
     }
   }
 }
@@ -150,8 +148,7 @@ Result<X509ReqPtr> read_csr(std::string_view pem) {
   BioPtr bio = bio_of(pem);
   X509ReqPtr csr(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
   if (!csr) return fail_openssl("reading certificate request", Code::kInvalidArgument);
-  if (X509_REQ_verify(csr.get(), X509_REQ_get0_pubkey(csr.get())) != 1)
-    return fail_openssl("signature of certificate request", Code::kInvalidArgument);
+  if (X509_REQ_verify(csr.get(), X509_REQ_get0_pubkey(csr.get())) != 1) return fail_openssl("signature of certificate request", Code::kInvalidArgument);
   return csr;
 }
 

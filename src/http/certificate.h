@@ -43,8 +43,8 @@ Result<KeyAndCsr> make_csr(const CertificateRequest& request);
 Result<TlsPeer> parse_certificate(std::string_view pem);
 
 // Keys for service account tokens (RS256 and ES256).
-Result<std::string> make_rsa_key(int bits = 2048);  // PEM
-Result<std::string> make_ec_key();                  // PEM
+Result<std::string> make_rsa_key(int bits = 2048);                    // PEM
+Result<std::string> make_ec_key();                                    // PEM
 Result<std::string> public_key_of(std::string_view private_key_pem);  // PEM
 
 }  // namespace reigen::http

@@ -32,10 +32,13 @@ bool decode64(std::string_view text, std::string& out) {
 class ChannelSocket::Channel final : public ByteStream {
  public:
   Channel(std::weak_ptr<ChannelSocket> socket, uint8_t number, bool reads, bool writes)
-      : reads(reads), queue([socket](size_t, size_t left) {
+      : reads(reads),
+        queue([socket](size_t, size_t left) {
           if (auto live = socket.lock()) live->consumed(left);
         }),
-        socket_(socket), number_(number), writes_(writes) {
+        socket_(socket),
+        number_(number),
+        writes_(writes) {
     if (!reads) queue.end();
   }
   void read(size_t max, ReadDone done) override { queue.read(max, std::move(done)); }

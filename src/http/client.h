@@ -20,15 +20,15 @@ using Dialed = std::move_only_function<void(Result<std::shared_ptr<ByteStream>>)
 using Dialer = std::function<void(Dialed)>;
 
 struct ClientOptions {
-  std::string url;                  // "https://host:port", "http://host:port" or "unix:///path"; with a dialer only its scheme and host count
-  std::shared_ptr<ClientTls> tls;   // needed for https
-  Dialer dial;                      // replaces the connection to url (TLS, if any, is spoken over what it gives)
-  Headers headers;                  // added to every request that does not set them, for example Authorization
+  std::string url;                 // "https://host:port", "http://host:port" or "unix:///path"; with a dialer only its scheme and host count
+  std::shared_ptr<ClientTls> tls;  // needed for https
+  Dialer dial;                     // replaces the connection to url (TLS, if any, is spoken over what it gives)
+  Headers headers;                 // added to every request that does not set them, for example Authorization
   Duration connect_timeout = std::chrono::seconds(10);
-  Duration timeout = std::chrono::seconds(60);   // of a whole request; of a streamed one until its head
-  size_t max_idle = 8;                           // connections kept for reuse
+  Duration timeout = std::chrono::seconds(60);  // of a whole request; of a streamed one until its head
+  size_t max_idle = 8;                          // connections kept for reuse
   Duration idle_timeout = std::chrono::seconds(60);
-  size_t max_body = 256 << 20;                   // bytes of a whole answer; more is kResourceExhausted
+  size_t max_body = 256 << 20;  // bytes of a whole answer; more is kResourceExhausted
 };
 
 struct ClientRequest {
@@ -36,8 +36,8 @@ struct ClientRequest {
   std::string target = "/";
   Headers headers;
   Body body;
-  std::shared_ptr<ByteStream> body_stream;       // instead of body: read to its end; chunked unless Content-Length is set
-  Duration timeout = Duration::zero();           // zero: the client's
+  std::shared_ptr<ByteStream> body_stream;  // instead of body: read to its end; chunked unless Content-Length is set
+  Duration timeout = Duration::zero();      // zero: the client's
 };
 
 // An answer whose body is read as it arrives. Closing `body` (or dropping it) before its end cancels the request.
@@ -76,12 +76,12 @@ class Client {
 void dial(const std::string& address, Duration timeout, Dialed done);
 
 struct ProxyOptions {
-  std::string target;              // the request target upstream
-  std::string host;                // Host upstream; empty keeps the client's
-  bool tls = false;                // speak TLS over what the dialer gives
+  std::string target;  // the request target upstream
+  std::string host;    // Host upstream; empty keeps the client's
+  bool tls = false;    // speak TLS over what the dialer gives
   std::shared_ptr<ClientTls> tls_context;
-  Headers set_headers;             // set on the request upstream
-  std::vector<std::string> remove_headers;  // removed from it, for example Authorization
+  Headers set_headers;                               // set on the request upstream
+  std::vector<std::string> remove_headers;           // removed from it, for example Authorization
   Duration head_timeout = std::chrono::seconds(60);  // until the upstream head; zero for none
   // Answers when upstream cannot be reached; by default 502 with the text.
   std::function<void(Responder&, const Error&)> on_error;

@@ -112,8 +112,8 @@ class AnswerBody final : public ByteStream, public std::enable_shared_from_this<
     if (!bytes && call_) bytes = fail(call_->reason(bytes.error()));
     keep_alive_ = false;
     finish(std::move(lock), complete ? Result<std::string>(std::string())
-                            : bytes ? Result<std::string>(fail(Code::kUnavailable, "connection closed in the middle of an answer"))
-                                    : std::move(bytes));
+                            : bytes  ? Result<std::string>(fail(Code::kUnavailable, "connection closed in the middle of an answer"))
+                                     : std::move(bytes));
   }
 
   void decode(std::unique_lock<std::mutex> lock) {
@@ -171,9 +171,7 @@ class AnswerBody final : public ByteStream, public std::enable_shared_from_this<
 // The connection after a switch of protocols.
 class UpgradedStream final : public ByteStream {
  public:
-  UpgradedStream(std::shared_ptr<Channel> channel) : stream_(channel->stream), unread_(std::move(channel->unread)) {
-    channel->stream = nullptr;
-  }
+  UpgradedStream(std::shared_ptr<Channel> channel) : stream_(channel->stream), unread_(std::move(channel->unread)) { channel->stream = nullptr; }
   ~UpgradedStream() override { stream_->close(); }
   void read(size_t max, ReadDone done) override {
     std::unique_lock lock(mutex_);
@@ -204,11 +202,10 @@ void Client::State::connect(std::move_only_function<void(Result<std::shared_ptr<
     if (!stream) return done(fail(std::move(stream).error()));
     if (self->url->scheme != "https") return done(std::make_shared<Channel>(std::move(*stream)));
     if (!self->options.tls) return done(fail(Code::kInvalidArgument, "no TLS context for " + self->options.url));
-    start_tls(std::move(*stream), *self->options.tls, self->url->host,
-              [self, done = std::move(done)](Result<std::shared_ptr<ByteStream>> secured) mutable {
-                if (!secured) return done(fail(std::move(secured).error().context(self->options.url)));
-                done(std::make_shared<Channel>(std::move(*secured)));
-              });
+    start_tls(std::move(*stream), *self->options.tls, self->url->host, [self, done = std::move(done)](Result<std::shared_ptr<ByteStream>> secured) mutable {
+      if (!secured) return done(fail(std::move(secured).error().context(self->options.url)));
+      done(std::make_shared<Channel>(std::move(*secured)));
+    });
   };
   if (options.dial) return options.dial(std::move(dialed));
   http::dial(*url, options.connect_timeout, std::move(dialed));

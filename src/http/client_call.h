@@ -21,14 +21,16 @@ class Channel : public std::enable_shared_from_this<Channel> {
  public:
   using ReadDone = ByteStream::ReadDone;
   explicit Channel(std::shared_ptr<ByteStream> stream) : stream(std::move(stream)) {}
-  ~Channel() { if (stream) stream->close(); }
+  ~Channel() {
+    if (stream) stream->close();
+  }
 
-  void fetch(ReadDone done);        // the next bytes, whatever their number
-  void watch();                     // reads ahead while nobody waits
-  bool idle_and_alive();            // nothing unasked has arrived
+  void fetch(ReadDone done);  // the next bytes, whatever their number
+  void watch();               // reads ahead while nobody waits
+  bool idle_and_alive();      // nothing unasked has arrived
 
   std::shared_ptr<ByteStream> stream;
-  std::string unread;               // bytes behind the answer's head; used by one owner at a time
+  std::string unread;  // bytes behind the answer's head; used by one owner at a time
   bool reused = false;
   TimePoint idle_since{};
 
@@ -100,7 +102,7 @@ class Call : public std::enable_shared_from_this<Call> {
   bool retried_ = false;
   bool chunked_ = false;
 
-  std::mutex mutex_;   // guards what follows
+  std::mutex mutex_;  // guards what follows
   HeadDone done_;
   bool sent_ = false;  // the request was written whole
   bool cancelled_ = false;

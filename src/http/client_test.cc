@@ -82,11 +82,11 @@ struct Services {
 
   Server backend{{.body_policy = policy}, serve};
   Server front{{.body_policy = policy}, [this](auto request, auto responder) {
-    ProxyOptions options;
-    options.target = request->target;
-    std::string address = "http://127.0.0.1:" + std::to_string(backend_port);
-    proxy(request, responder, [address](Dialed done) { dial(address, std::chrono::seconds(2), std::move(done)); }, options);
-  }};
+                 ProxyOptions options;
+                 options.target = request->target;
+                 std::string address = "http://127.0.0.1:" + std::to_string(backend_port);
+                 proxy(request, responder, [address](Dialed done) { dial(address, std::chrono::seconds(2), std::move(done)); }, options);
+               }};
   uint16_t backend_port, secure_port, front_port;
   std::string plain() const { return "http://127.0.0.1:" + std::to_string(backend_port); }
   std::string secure() const { return "https://127.0.0.1:" + std::to_string(secure_port); }
@@ -108,8 +108,7 @@ TEST(Client, ReusesConnectionsAndSendsBodies) {
 
 TEST(Client, SpeaksTlsAndVerifiesTheServer) {
   Services services;
-  Client trusting({.url = services.secure(),
-                   .tls = ClientTls::create({.ca_pem = test::pki().ca.certificate_pem, .identity = test::pki().client}).value()});
+  Client trusting({.url = services.secure(), .tls = ClientTls::create({.ca_pem = test::pki().ca.certificate_pem, .identity = test::pki().client}).value()});
   auto response = trusting.request({});
   ASSERT_TRUE(response) << response.error().message();
   EXPECT_EQ(response->headers.get("x-peer"), "alice");

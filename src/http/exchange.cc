@@ -26,9 +26,7 @@ void Exchange::send(int status, Headers headers, Body body) {
   submit({.kind = Kind::kSend, .status = status, .headers = std::move(headers), .body = std::move(body)});
 }
 
-void Exchange::start(int status, Headers headers) {
-  submit({.kind = Kind::kStart, .status = status, .headers = std::move(headers)});
-}
+void Exchange::start(int status, Headers headers) { submit({.kind = Kind::kStart, .status = status, .headers = std::move(headers)}); }
 
 void Exchange::write(Body chunk, WriteDone done) {
   mailbox_bytes_.fetch_add(chunk.size(), std::memory_order_relaxed);

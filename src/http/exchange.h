@@ -34,8 +34,8 @@ class Exchange final : public Responder, public IoLoop::Runnable, public std::en
 
   // Loop thread, by the protocol.
   int64_t id() const { return id_; }
-  void client_gone();   // runs on_close, drops later calls
-  void completed();     // forgets on_close
+  void client_gone();  // runs on_close, drops later calls
+  void completed();    // forgets on_close
   void set_queued(size_t bytes) { queued_.store(bytes, std::memory_order_relaxed); }
 
  private:

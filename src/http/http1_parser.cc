@@ -152,8 +152,7 @@ Result<RequestHead> parse_request_head(std::string_view head) {
   if (!parse_target(out.request)) return fail(Code::kInvalidArgument, "invalid request target");
   TRY(parse_fields(head, out.request.headers));
   TRY(find_framing(out.request.headers, out.framing));
-  if (out.request.version == 10 && out.framing.kind == BodyFraming::Kind::kChunked)
-    return fail(Code::kInvalidArgument, "chunked body in HTTP/1.0");
+  if (out.request.version == 10 && out.framing.kind == BodyFraming::Kind::kChunked) return fail(Code::kInvalidArgument, "chunked body in HTTP/1.0");
   size_t hosts = 0;
   for (const auto& field : out.request.headers) {
     if (iequals(field.name, "Host")) {

@@ -63,12 +63,12 @@ class BodyDecoder {
 
   State state_ = State::kDone;
   uint64_t left_ = 0;
-  uint32_t digits_ = 0;    // of the chunk size, or bytes of the extension
-  uint32_t trailer_ = 0;   // bytes of trailers so far
-  uint32_t line_ = 0;      // bytes of this trailer line
+  uint32_t digits_ = 0;   // of the chunk size, or bytes of the extension
+  uint32_t trailer_ = 0;  // bytes of trailers so far
+  uint32_t line_ = 0;     // bytes of this trailer line
 };
 
-bool is_token(std::string_view text);          // RFC 9110 5.6.2
-bool is_field_value(std::string_view text);    // no control characters but tab
+bool is_token(std::string_view text);        // RFC 9110 5.6.2
+bool is_field_value(std::string_view text);  // no control characters but tab
 
 }  // namespace reigen::http

@@ -60,7 +60,7 @@ class Http1 final : public ServerProtocol {
 
   ServerConnection& connection_;
   State state_ = State::kHead;
-  std::string in_;          // bytes that could not be used yet
+  std::string in_;  // bytes that could not be used yet
   size_t scanned_ = 0;
   bool parsing_ = false;
   bool head_begun_ = false;
@@ -156,7 +156,11 @@ size_t Http1::parse(std::string_view view) {
 
 void Http1::handle_head(std::string_view bytes) {
   auto head = parse_request_head(bytes);
-  if (!head) return answer_error(head.error().message() == "unsupported HTTP version" ? 505 : head.error().code() == Code::kUnimplemented ? 501 : 400, head.error().message());
+  if (!head)
+    return answer_error(head.error().message() == "unsupported HTTP version" ? 505
+                        : head.error().code() == Code::kUnimplemented        ? 501
+                                                                             : 400,
+                        head.error().message());
   ++id_;
   head_begun_ = false;
   is_11_ = head->request.version == 11;
@@ -240,8 +244,7 @@ void Http1::body_complete() {
 void Http1::dispatch() {
   if (!body_stream_) state_ = State::kHandling;
   awaiting_answer_ = true;
-  auto exchange = std::make_shared<Exchange>(connection_.shared_loop(), connection_.weak_from_this(), id_,
-                                             gzip_ ? options().gzip_threshold : 0);
+  auto exchange = std::make_shared<Exchange>(connection_.shared_loop(), connection_.weak_from_this(), id_, gzip_ ? options().gzip_threshold : 0);
   exchange_ = exchange;
   connection_.core().handler(std::move(request_), std::move(exchange));
 }
@@ -255,8 +258,8 @@ void Http1::answer_error(int status, std::string_view text) {
   bool as_json = status == 413 && !json.empty();
   if (as_json) body = json;
   std::string head = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
-                     "\r\nContent-Type: " + (as_json ? "application/json" : "text/plain; charset=utf-8") + "\r\nConnection: close\r\nContent-Length: " +
-                     std::to_string(body.size()) + "\r\n\r\n";
+                     "\r\nContent-Type: " + (as_json ? "application/json" : "text/plain; charset=utf-8") +
+                     "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   connection_.out().append(head + body);
   connection_.close_after_flush();
 }

@@ -14,7 +14,7 @@ namespace reigen::http {
 
 namespace {
 
-constexpr size_t kOutput = 64 << 10;            // bytes framed ahead of the socket
+constexpr size_t kOutput = 64 << 10;  // bytes framed ahead of the socket
 constexpr int32_t kStreamWindow = 256 << 10;
 constexpr int32_t kConnectionWindow = 1 << 20;
 // Streams a client may reset: a burst, then so many a second (CVE-2023-44487).
@@ -28,16 +28,16 @@ struct Stream {
   BodyPolicy policy;
   std::shared_ptr<BodyStream> body_stream;
   std::weak_ptr<Exchange> exchange;
-  bool refused = false;       // already answered by us: further input is dropped
+  bool refused = false;  // already answered by us: further input is dropped
   bool dispatched = false;
   bool input_ended = false;
   bool is_head = false;
   bool gzip = false;
-  bool answered = false;      // the response's head was submitted
-  bool finished = false;      // nothing more will be queued
+  bool answered = false;  // the response's head was submitted
+  bool finished = false;  // nothing more will be queued
   bool deferred = false;
   std::deque<Body> queue;
-  size_t offset = 0;          // in the first of the queue
+  size_t offset = 0;  // in the first of the queue
   size_t queued = 0;
   std::vector<Responder::WriteDone> waiters;
 };
@@ -110,16 +110,14 @@ nghttp2_session_callbacks* callbacks() {
     });
     nghttp2_session_callbacks_set_on_frame_recv_callback(out, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
       bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-      if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        return self_of(user).headers_complete(frame->hd.stream_id, end);
+      if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) return self_of(user).headers_complete(frame->hd.stream_id, end);
       if (frame->hd.type == NGHTTP2_RST_STREAM) return self_of(user).reset_received();
       if (end && (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS)) self_of(user).input_end(frame->hd.stream_id);
       return 0;
     });
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-        out, [](nghttp2_session*, uint8_t, int32_t id, const uint8_t* bytes, size_t length, void* user) {
-          return self_of(user).data(id, {reinterpret_cast<const char*>(bytes), length});
-        });
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(out, [](nghttp2_session*, uint8_t, int32_t id, const uint8_t* bytes, size_t length, void* user) {
+      return self_of(user).data(id, {reinterpret_cast<const char*>(bytes), length});
+    });
     nghttp2_session_callbacks_set_on_stream_close_callback(out, [](nghttp2_session*, int32_t id, uint32_t, void* user) {
       self_of(user).stream_closed(id);
       return 0;
@@ -327,8 +325,7 @@ int Http2::reset_received() {
 void Http2::dispatch(Stream& stream) {
   if (stream.dispatched) return;
   stream.dispatched = true;
-  auto exchange = std::make_shared<Exchange>(connection_.shared_loop(), connection_.weak_from_this(), stream.id,
-                                             stream.gzip ? options().gzip_threshold : 0);
+  auto exchange = std::make_shared<Exchange>(connection_.shared_loop(), connection_.weak_from_this(), stream.id, stream.gzip ? options().gzip_threshold : 0);
   stream.exchange = exchange;
   connection_.core().handler(stream.request, std::move(exchange));
 }
@@ -353,8 +350,8 @@ void Http2::submit_head(Stream& stream, int status, const Headers& headers, bool
   std::vector<nghttp2_nv> fields;
   fields.reserve(headers.size() + 3);
   auto add = [&](std::string_view name, std::string_view value) {
-    fields.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())),
-                      name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+    fields.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                      value.size(), NGHTTP2_NV_FLAG_NONE});
   };
   std::string status_text = std::to_string(status);
   std::string length_text = length ? std::to_string(*length) : "";

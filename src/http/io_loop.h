@@ -53,7 +53,7 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
 
   using Timer = std::multimap<TimePoint, Fn>::iterator;
   Timer after(Duration delay, Fn fn);
-  void cancel(Timer timer);      // only of a timer that has not run
+  void cancel(Timer timer);               // only of a timer that has not run
   TimePoint now() const { return now_; }  // of the start of this round
   // Runs at the end of this round, after all events and posts were handled.
   void at_round_end(std::shared_ptr<Runnable> runnable) { round_end_.push_back(std::move(runnable)); }
@@ -89,7 +89,7 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
 
   std::mutex mutex_;
   std::vector<Posted> posted_;
-  bool awake_ = false;    // a wake-up is on its way, or the loop will look at posted_ anyway
+  bool awake_ = false;  // a wake-up is on its way, or the loop will look at posted_ anyway
   bool stopping_ = false;
   bool stopped_ = false;
   std::atomic<std::thread::id> thread_id_{};

@@ -35,8 +35,8 @@ class Headers {
   void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
   void set(std::string_view name, std::string value);  // replaces every field of that name
   void remove(std::string_view name);
-  const std::string* find(std::string_view name) const;   // the first; null when absent
-  std::string_view get(std::string_view name) const;      // the first; empty when absent
+  const std::string* find(std::string_view name) const;  // the first; null when absent
+  std::string_view get(std::string_view name) const;     // the first; empty when absent
   bool has(std::string_view name) const { return find(name) != nullptr; }
   std::vector<std::string_view> all(std::string_view name) const;
   // The elements of a comma-separated list over all fields of that name, trimmed; empty elements are left out.
@@ -76,15 +76,15 @@ class Query {
 
 // Percent decoding; false when an escape is malformed. `plus` turns '+' into a space.
 bool percent_decode(std::string_view in, std::string& out, bool plus = false);
-std::string percent_encode(std::string_view in);        // for one query value or path segment
-std::string_view reason_phrase(int status);             // "OK"; empty for an unknown status
+std::string percent_encode(std::string_view in);  // for one query value or path segment
+std::string_view reason_phrase(int status);       // "OK"; empty for an unknown status
 
 // Bytes of a message, owned or shared. Shared bytes are written without being copied.
 class Body {
  public:
   Body() = default;
-  Body(std::string bytes) : own_(std::move(bytes)) {}                     // NOLINT: implicit on purpose
-  Body(const char* bytes) : own_(bytes) {}                                // NOLINT
+  Body(std::string bytes) : own_(std::move(bytes)) {}                            // NOLINT: implicit on purpose
+  Body(const char* bytes) : own_(bytes) {}                                       // NOLINT
   Body(std::shared_ptr<const std::string> bytes) : shared_(std::move(bytes)) {}  // NOLINT
 
   std::string_view view() const { return shared_ ? std::string_view(*shared_) : std::string_view(own_); }
@@ -111,22 +111,22 @@ struct TlsPeer {
 
 struct Request {
   std::string method;
-  std::string target;                      // as received: path and query (absolute form is reduced to them)
-  std::string path;                        // percent-decoded
-  std::string raw_path;                    // not decoded, without query
-  std::vector<std::string> segments;       // of raw_path, split at '/', each decoded; empty ones left out
+  std::string target;                 // as received: path and query (absolute form is reduced to them)
+  std::string path;                   // percent-decoded
+  std::string raw_path;               // not decoded, without query
+  std::vector<std::string> segments;  // of raw_path, split at '/', each decoded; empty ones left out
   std::string raw_query;
   Query query;
   Headers headers;
-  std::string host;                        // Host or :authority
-  std::string body;                        // whole, unless the body policy streams it
-  std::shared_ptr<ByteStream> body_stream; // set instead of body when the body policy says so; only its read side
-  int version = 11;                        // 10, 11 or 20
-  std::string remote_address;              // "10.0.0.1", or empty for a unix socket
+  std::string host;                         // Host or :authority
+  std::string body;                         // whole, unless the body policy streams it
+  std::shared_ptr<ByteStream> body_stream;  // set instead of body when the body policy says so; only its read side
+  int version = 11;                         // 10, 11 or 20
+  std::string remote_address;               // "10.0.0.1", or empty for a unix socket
   uint16_t remote_port = 0;
   bool is_tls = false;
-  std::shared_ptr<const TlsPeer> peer;     // the verified client certificate, null when none
-  std::string peer_error;                  // why a presented client certificate was not accepted
+  std::shared_ptr<const TlsPeer> peer;  // the verified client certificate, null when none
+  std::string peer_error;               // why a presented client certificate was not accepted
 };
 
 // Fills path, raw_path, segments, raw_query and query from target. False when the target is malformed.

@@ -124,7 +124,10 @@ class ChannelForward final : public std::enable_shared_from_this<ChannelForward>
  public:
   ChannelForward(AcceptedWebSocket accepted, PortForwardOptions options, Connected connected, Closed closed)
       : socket_(std::make_shared<ChannelSocket>(std::move(accepted.socket), accepted.protocol.find("base64") != std::string::npos, false)),
-        options_(std::move(options)), connected_(std::move(connected)), closed_(std::move(closed)), left_(options_.ports.size()) {}
+        options_(std::move(options)),
+        connected_(std::move(connected)),
+        closed_(std::move(closed)),
+        left_(options_.ports.size()) {}
 
   void begin() {
     std::vector<std::shared_ptr<ByteStream>> data;
@@ -177,8 +180,7 @@ class ChannelForward final : public std::enable_shared_from_this<ChannelForward>
   size_t left_;
 };
 
-void accept_over_websocket(const Request& request, std::shared_ptr<Responder> responder, PortForwardOptions options, Connected connected,
-                           Closed closed) {
+void accept_over_websocket(const Request& request, std::shared_ptr<Responder> responder, PortForwardOptions options, Connected connected, Closed closed) {
   static const std::vector<std::string> kProtocols{std::string(kTunnel), "v4.channel.k8s.io", "v4.base64.channel.k8s.io", ""};
   bool tunnels = request.headers.has_token("Sec-WebSocket-Protocol", kTunnel);
   if (!tunnels && (options.ports.empty() || options.ports.size() > ChannelSocket::kChannels / 2)) {
@@ -204,11 +206,12 @@ void accept_port_forward(const Request& request, std::shared_ptr<Responder> resp
   if (is_websocket_request(request)) return accept_over_websocket(request, responder, std::move(options), std::move(connected), std::move(closed));
   auto protocol = negotiate_spdy(request, *responder, {"portforward.k8s.io"});
   if (!protocol) return closed(fail(std::move(protocol).error()));
-  accept_spdy(request, responder, {{"X-Stream-Protocol-Version", *protocol}},
-              [options = std::move(options), connected = std::move(connected), closed = std::move(closed)](Result<std::shared_ptr<SpdySession>> session) mutable {
-                if (!session) return closed(fail(std::move(session).error()));
-                std::make_shared<SpdyForward>(std::move(*session), std::move(options), std::move(connected), std::move(closed))->begin();
-              });
+  accept_spdy(
+      request, responder, {{"X-Stream-Protocol-Version", *protocol}},
+      [options = std::move(options), connected = std::move(connected), closed = std::move(closed)](Result<std::shared_ptr<SpdySession>> session) mutable {
+        if (!session) return closed(fail(std::move(session).error()));
+        std::make_shared<SpdyForward>(std::move(*session), std::move(options), std::move(connected), std::move(closed))->begin();
+      });
 }
 
 }  // namespace reigen::http

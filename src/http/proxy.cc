@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kPiece = 64 << 10;
 
 // RFC 9110 7.6.1; Upgrade and Connection are put back for an upgrade.
-constexpr std::string_view kHopByHop[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
-                                          "TE",         "Trailer",    "Transfer-Encoding", "Upgrade"};
+constexpr std::string_view kHopByHop[] = {"Connection", "Keep-Alive",        "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE",
+                                          "Trailer",    "Transfer-Encoding", "Upgrade"};
 
 void drop_hop_by_hop(Headers& headers) {
   std::vector<std::string> named;

@@ -19,9 +19,9 @@ class ReadQueue {
   explicit ReadQueue(Consumed consumed = {}) : consumed_(std::move(consumed)) {}
 
   void push(std::string_view bytes);
-  void end();                // readers get the rest, then the end of the stream
-  void fail(Error error);    // readers get the rest, then the error
-  void close();              // drops everything; a waiting reader gets kCancelled, later ones too; push is a no-op
+  void end();              // readers get the rest, then the end of the stream
+  void fail(Error error);  // readers get the rest, then the error
+  void close();            // drops everything; a waiting reader gets kCancelled, later ones too; push is a no-op
   void read(size_t max, ByteStream::ReadDone done);
   size_t size() const;
   bool ended() const;

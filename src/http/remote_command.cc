@@ -169,8 +169,12 @@ class SpdyRemote final : public SessionBase, public std::enable_shared_from_this
 
   void opened(std::shared_ptr<SpdyStream> stream) {
     std::string_view type = stream->headers().get("streamType");
-    int channel = type == "error" ? kErrorChannel : type == "stdin" ? kStdin : type == "stdout" ? kStdout : type == "stderr" ? kStderr
-                : type == "resize" ? kResize : -1;
+    int channel = type == "error"    ? kErrorChannel
+                  : type == "stdin"  ? kStdin
+                  : type == "stdout" ? kStdout
+                  : type == "stderr" ? kStderr
+                  : type == "resize" ? kResize
+                                     : -1;
     if (channel < 0 || streams_[channel]) return stream->close();
     streams_[channel] = stream;
     if (channel == kResize) read_sizes(stream);
@@ -260,9 +264,7 @@ bool is_websocket_request(const Request& request) {
   return request.headers.has_token("Connection", "Upgrade") && iequals(request.headers.get("Upgrade"), "websocket");
 }
 
-bool is_stream_request(const Request& request) {
-  return request.headers.has_token("Connection", "Upgrade") && request.headers.has("Upgrade");
-}
+bool is_stream_request(const Request& request) { return request.headers.has_token("Connection", "Upgrade") && request.headers.has("Upgrade"); }
 
 Result<std::string> negotiate_spdy(const Request& request, Responder& responder, const std::vector<std::string>& ours) {
   auto asked = request.headers.list("X-Stream-Protocol-Version");
@@ -288,8 +290,8 @@ Result<std::string> negotiate_spdy(const Request& request, Responder& responder,
 
 void accept_remote_command(const Request& request, std::shared_ptr<Responder> responder, RemoteCommandOptions options, Done done) {
   if (is_websocket_request(request)) {
-    static const std::vector<std::string> kProtocols{"", "v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io",
-                                                     "channel.k8s.io", "base64.channel.k8s.io"};
+    static const std::vector<std::string> kProtocols{
+        "", "v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io"};
     return accept_websocket(request, responder, kProtocols, [options, done = std::move(done)](Result<AcceptedWebSocket> accepted) mutable {
       if (!accepted) return done(fail(std::move(accepted).error()));
       auto session = std::make_shared<WebSocketRemote>(std::move(*accepted), options);

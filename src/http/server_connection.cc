@@ -50,9 +50,7 @@ void ServerConnection::continue_handshake() {
   switch (socket_.handshake()) {
     case Socket::Io::kOk: return finish_handshake();
     case Socket::Io::kWait: return loop().modify(entry_, socket_.wants_write() ? EPOLLOUT : EPOLLIN);
-    default:
-      LOG(kDebug, "http", "{}:{}: {}", remote_.address, remote_.port, socket_.error());
-      return close();
+    default: LOG(kDebug, "http", "{}:{}: {}", remote_.address, remote_.port, socket_.error()); return close();
   }
 }
 

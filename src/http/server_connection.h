@@ -22,11 +22,11 @@ class ServerProtocol {
   virtual ~ServerProtocol() = default;
   virtual void on_data(std::string_view bytes) = 0;
   virtual void on_eof() = 0;
-  virtual void on_written() = 0;    // the output queue became shorter
-  virtual void on_closed() = 0;     // last call
+  virtual void on_written() = 0;  // the output queue became shorter
+  virtual void on_closed() = 0;   // last call
   virtual void on_deadline() = 0;
-  virtual void resume() = 0;        // after wants_read() was false
-  virtual void drain() = 0;         // the server stops: close when what is in progress is answered
+  virtual void resume() = 0;  // after wants_read() was false
+  virtual void drain() = 0;   // the server stops: close when what is in progress is answered
   virtual bool wants_read() const = 0;
 
   virtual void send(Exchange& exchange, int status, Headers& headers, Body& body) = 0;
@@ -78,12 +78,14 @@ class ServerConnection final : public IoLoop::Watched, public IoLoop::Runnable, 
   void describe(Request& request) const;  // remote address, TLS, peer
 
   void request_flush();
-  void close_after_flush();               // then waits a little for the client to close, so that it can read the answer
+  void close_after_flush();  // then waits a little for the client to close, so that it can read the answer
   void close();
-  void request_resume();                  // any thread: reading may go on
+  void request_resume();  // any thread: reading may go on
   void set_deadline(Duration from_now);
   void clear_deadline() { deadline_ = TimePoint::max(); }
-  void abandon(int64_t id) { if (protocol_) protocol_->abandon(id); }
+  void abandon(int64_t id) {
+    if (protocol_) protocol_->abandon(id);
+  }
   void drain();
   // Takes the socket away from the protocol and makes it a stream; `unread` was received already.
   std::shared_ptr<ByteStream> detach(std::string unread);
@@ -107,14 +109,14 @@ class ServerConnection final : public IoLoop::Watched, public IoLoop::Runnable, 
   IoLoop::Entry* entry_ = nullptr;
   std::unique_ptr<ServerProtocol> protocol_;
   OutQueue out_;
-  std::string preface_;              // first bytes of a plain connection, until they tell the protocol
+  std::string preface_;  // first bytes of a plain connection, until they tell the protocol
   std::shared_ptr<const TlsPeer> peer_;
   std::string peer_error_;
   bool handshaking_ = false;
   bool flush_scheduled_ = false;
   bool eof_ = false;
-  bool closing_ = false;             // close when the output is written
-  bool lingering_ = false;           // output written, waits for the client's end
+  bool closing_ = false;    // close when the output is written
+  bool lingering_ = false;  // output written, waits for the client's end
   bool timer_armed_ = false;
   TimePoint timer_at_{};
   IoLoop::Timer timer_{};

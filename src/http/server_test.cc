@@ -65,10 +65,14 @@ TEST_F(ServerTest, BoundsBodies) {
   for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
     std::string status = " -o /dev/null -w '%{http_code}' ";
     EXPECT_EQ(curl(version + status + "-d @/dev/null", "/echo"), "200") << version;
-    EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 10 " + std::string(version) + status + "--data-binary @- http://127.0.0.1:" +
-                    std::to_string(plain) + "/echo"), "413") << version;
+    EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 10 " + std::string(version) + status + "--data-binary @- http://127.0.0.1:" + std::to_string(plain) +
+                    "/echo"),
+              "413")
+        << version;
     EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 10 -H 'Transfer-Encoding: chunked' " + std::string(version) + status +
-                    "--data-binary @- http://127.0.0.1:" + std::to_string(plain) + "/echo"), "413") << version;
+                    "--data-binary @- http://127.0.0.1:" + std::to_string(plain) + "/echo"),
+              "413")
+        << version;
   }
 }
 

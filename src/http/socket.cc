@@ -12,8 +12,8 @@
 namespace reigen::http {
 
 namespace {
-constexpr size_t kSmall = 2048;         // pieces below it are put together
-constexpr size_t kRecord = 16 << 10;    // the most one TLS record carries
+constexpr size_t kSmall = 2048;       // pieces below it are put together
+constexpr size_t kRecord = 16 << 10;  // the most one TLS record carries
 constexpr int kMaxPieces = 64;
 }  // namespace
 
@@ -93,14 +93,9 @@ void OutQueue::clear() {
 
 Socket::Io Socket::tls_result(int result, const char* what) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
-      wants_write_ = false;
-      return Io::kWait;
-    case SSL_ERROR_WANT_WRITE:
-      wants_write_ = true;
-      return Io::kWait;
-    case SSL_ERROR_ZERO_RETURN:
-      return Io::kEnd;
+    case SSL_ERROR_WANT_READ: wants_write_ = false; return Io::kWait;
+    case SSL_ERROR_WANT_WRITE: wants_write_ = true; return Io::kWait;
+    case SSL_ERROR_ZERO_RETURN: return Io::kEnd;
     case SSL_ERROR_SYSCALL:
       broken_ = true;
       error_ = std::string(what) + ": " + (errno ? strerror(errno) : "connection closed");

@@ -41,9 +41,7 @@ class OutQueue {
     std::string own;
     std::shared_ptr<const std::string> shared;
     size_t offset = 0;
-    std::string_view view() const {
-      return std::string_view(shared ? *shared : own).substr(offset);
-    }
+    std::string_view view() const { return std::string_view(shared ? *shared : own).substr(offset); }
   };
   // A vector with a head index: a deque would cost 600 bytes a connection even when empty.
   std::vector<Piece> pieces_;

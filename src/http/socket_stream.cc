@@ -98,9 +98,7 @@ void SocketStream::try_read() {
   switch (socket_.read(loop_->read_buffer(), std::min(read_max_, IoLoop::kReadBuffer), n)) {
     case Socket::Io::kOk: return finish_read(std::string(loop_->read_buffer(), n));
     case Socket::Io::kWait: return;
-    case Socket::Io::kEnd:
-      eof_ = true;
-      return finish_read(std::string());
+    case Socket::Io::kEnd: eof_ = true; return finish_read(std::string());
     case Socket::Io::kError: return finish_read(fail(Code::kUnavailable, socket_.error()));
   }
 }

@@ -43,7 +43,7 @@ class SpdyStream final : public ByteStream, public std::enable_shared_from_this<
   ReadQueue queue_;
   // Guarded by the session's lock.
   int64_t window_ = 64 << 10;
-  std::string pending_;       // waits for the window
+  std::string pending_;  // waits for the window
   WriteDone pending_done_;
   size_t unacknowledged_ = 0;
   bool fin_wanted_ = false;
@@ -95,7 +95,7 @@ class SpdySession final : public std::enable_shared_from_this<SpdySession> {
   const bool is_server_;
   Accept accept_;
   Opened opened_;
-  SpdyParser parser_;     // touched by the one read in progress
+  SpdyParser parser_;  // touched by the one read in progress
   std::string in_;
 
   std::mutex mutex_;

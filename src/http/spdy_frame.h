@@ -13,7 +13,15 @@
 namespace reigen::http {
 
 enum class SpdyType : uint16_t {
-  kData = 0, kSynStream = 1, kSynReply = 2, kRstStream = 3, kSettings = 4, kPing = 6, kGoAway = 7, kHeaders = 8, kWindowUpdate = 9,
+  kData = 0,
+  kSynStream = 1,
+  kSynReply = 2,
+  kRstStream = 3,
+  kSettings = 4,
+  kPing = 6,
+  kGoAway = 7,
+  kHeaders = 8,
+  kWindowUpdate = 9,
 };
 constexpr uint8_t kSpdyFin = 1;
 
@@ -21,8 +29,8 @@ struct SpdyFrame {
   SpdyType type = SpdyType::kData;
   uint8_t flags = 0;
   uint32_t stream = 0;
-  uint32_t value = 0;      // status of RST_STREAM and GOAWAY, id of PING, delta of WINDOW_UPDATE, initial window of SETTINGS (0: not in it)
-  std::string payload;     // data
+  uint32_t value = 0;   // status of RST_STREAM and GOAWAY, id of PING, delta of WINDOW_UPDATE, initial window of SETTINGS (0: not in it)
+  std::string payload;  // data
   Headers headers;
 };
 

@@ -34,7 +34,7 @@ bool is_stream_request(const Request& request);
 bool is_websocket_request(const Request& request);
 
 struct RemoteCommandOptions {
-  bool stdin_open = false;   // as the query asked; with tty there is no stderr
+  bool stdin_open = false;  // as the query asked; with tty there is no stderr
   bool stdout_open = false;
   bool stderr_open = false;
   bool tty = false;
@@ -94,7 +94,6 @@ class PortForwardSession {
 
 // As accept_remote_command. `connected` runs for every connection the client opens; `closed` once at the end of the session.
 void accept_port_forward(const Request& request, std::shared_ptr<Responder> responder, PortForwardOptions options,
-                         std::function<void(ForwardedConnection)> connected,
-                         std::move_only_function<void(Result<void>)> closed);
+                         std::function<void(ForwardedConnection)> connected, std::move_only_function<void(Result<void>)> closed);
 
 }  // namespace reigen::http

@@ -72,22 +72,29 @@ void serve(std::shared_ptr<Request> request, std::shared_ptr<Responder> responde
   } else {
     PortForwardOptions options;
     for (auto port : request->query.all("ports")) options.ports.push_back(static_cast<uint16_t>(std::stoi(std::string(port))));
-    accept_port_forward(*request, responder, options, [](ForwardedConnection connection) {
-      auto shared = std::make_shared<ForwardedConnection>(std::move(connection));
-      if (shared->port == 1) return shared->finish("no such port");
-      shared->data->read(100, [shared](Result<std::string> bytes) {
-        shared->data->write(std::to_string(shared->port) + ":" + (bytes ? *bytes : "?"), [shared](Status) { shared->finish(""); });
-      });
-    }, [](Result<void>) {});
+    accept_port_forward(
+        *request, responder, options,
+        [](ForwardedConnection connection) {
+          auto shared = std::make_shared<ForwardedConnection>(std::move(connection));
+          if (shared->port == 1) return shared->finish("no such port");
+          shared->data->read(100, [shared](Result<std::string> bytes) {
+            shared->data->write(std::to_string(shared->port) + ":" + (bytes ? *bytes : "?"), [shared](Status) { shared->finish(""); });
+          });
+        },
+        [](Result<void>) {});
   }
 }
 
 class StreamSessionTest : public ::testing::Test {
  protected:
-  void SetUp() override { port = server.listen_tcp("127.0.0.1", 0).value(); client = std::make_unique<Client>(ClientOptions{.url = "http://127.0.0.1:" + std::to_string(port)}); }
+  void SetUp() override {
+    port = server.listen_tcp("127.0.0.1", 0).value();
+    client = std::make_unique<Client>(ClientOptions{.url = "http://127.0.0.1:" + std::to_string(port)});
+  }
 
   std::shared_ptr<SpdySession> spdy(const std::string& target, const std::string& protocol) {
-    auto response = client->upgrade({.method = "POST", .target = target, .headers = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {"X-Stream-Protocol-Version", protocol}}});
+    auto response = client->upgrade(
+        {.method = "POST", .target = target, .headers = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {"X-Stream-Protocol-Version", protocol}}});
     EXPECT_TRUE(response && response->status == 101);
     EXPECT_EQ(response->headers.get("X-Stream-Protocol-Version"), protocol);
     auto session = std::make_shared<SpdySession>(response->body, false);
@@ -171,7 +178,8 @@ TEST_F(StreamSessionTest, RunsACommandOverWebSocket) {
 TEST_F(StreamSessionTest, RefusesWhatItDoesNotSpeak) {
   auto none = client->request({.method = "POST", .target = "/exec", .headers = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}}});
   EXPECT_EQ(none->status, 400);
-  auto other = client->request({.method = "POST", .target = "/exec", .headers = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {"X-Stream-Protocol-Version", "v9"}}});
+  auto other = client->request(
+      {.method = "POST", .target = "/exec", .headers = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {"X-Stream-Protocol-Version", "v9"}}});
   EXPECT_EQ(other->status, 403);
   EXPECT_EQ(other->headers.all("X-Accepted-Stream-Protocol-Versions").size(), 4u);
 }
@@ -201,7 +209,8 @@ TEST_F(StreamSessionTest, ForwardsPortsOverSpdyAndTunnels) {
 TEST_F(StreamSessionTest, ForwardsPortsOverChannels) {
   auto accepted = websocket("/forward?ports=258&ports=1", "v4.channel.k8s.io");
   accepted.socket->send(std::string("\0hi", 3), false);
-  EXPECT_EQ(messages(*accepted.socket), "0\x02\x01\n1\x02\x01\n2\x01" + std::string(1, '\0') + "\n3\x01" + std::string(1, '\0') + "\n3no such port\n0258:hi\nclose 1000");
+  EXPECT_EQ(messages(*accepted.socket),
+            "0\x02\x01\n1\x02\x01\n2\x01" + std::string(1, '\0') + "\n3\x01" + std::string(1, '\0') + "\n3no such port\n0258:hi\nclose 1000");
 }
 
 TEST(WebSocketFrames, RejectWhatIsForbidden) {

@@ -24,10 +24,11 @@ inline const Pki& pki() {
     auto until = now + std::chrono::hours(24);
     Pki out;
     out.ca = make_ca("test-ca", from, until).value();
-    out.server = issue(out.ca, {.common_name = "server", .dns_names = {"localhost"}, .ip_addresses = {"127.0.0.1"},
-                                .server = true, .not_before = from, .not_after = until}).value();
-    out.client = issue(out.ca, {.common_name = "alice", .organizations = {"devs", "ops"}, .client = true,
-                                .not_before = from, .not_after = until}).value();
+    out.server =
+        issue(out.ca,
+              {.common_name = "server", .dns_names = {"localhost"}, .ip_addresses = {"127.0.0.1"}, .server = true, .not_before = from, .not_after = until})
+            .value();
+    out.client = issue(out.ca, {.common_name = "alice", .organizations = {"devs", "ops"}, .client = true, .not_before = from, .not_after = until}).value();
     return out;
   }();
   return shared;

@@ -125,9 +125,7 @@ class TlsStream final : public ByteStream, public std::enable_shared_from_this<T
   }
 
   void finish_write(std::vector<Fn>& run) {
-    run.push_back([done = std::exchange(writing_, nullptr), error = error_]() mutable {
-      done(error ? Status(fail(*error)) : Status());
-    });
+    run.push_back([done = std::exchange(writing_, nullptr), error = error_]() mutable { done(error ? Status(fail(*error)) : Status()); });
   }
 
   bool step_handshake(std::vector<Fn>& run) {

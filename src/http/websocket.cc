@@ -19,8 +19,7 @@ constexpr size_t kPiece = 64 << 10;
 
 std::string base64(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                  static_cast<int>(bytes.size()));
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   return out;
 }
 
@@ -310,8 +309,6 @@ class WebSocketByteStream final : public ByteStream, public std::enable_shared_f
 
 }  // namespace
 
-std::shared_ptr<ByteStream> websocket_stream(std::shared_ptr<WebSocket> socket) {
-  return std::make_shared<WebSocketByteStream>(std::move(socket));
-}
+std::shared_ptr<ByteStream> websocket_stream(std::shared_ptr<WebSocket> socket) { return std::make_shared<WebSocketByteStream>(std::move(socket)); }
 
 }  // namespace reigen::http

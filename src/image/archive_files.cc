@@ -61,8 +61,7 @@ Status ArchiveFiles::spool(int fd, const std::string& label, const Limits& limit
   while (true) {
     TRY_ASSIGN(auto entry, reader.next());
     if (!entry) break;
-    if (reader.count() > limits.archive_entries)
-      return fail(Code::kResourceExhausted, "has more than " + std::to_string(limits.archive_entries) + " files");
+    if (reader.count() > limits.archive_entries) return fail(Code::kResourceExhausted, "has more than " + std::to_string(limits.archive_entries) + " files");
     // Names are keys only, yet what looks like an attack is refused as in a layer.
     EntryHeader header{entry->path, entry->link, entry->hardlink, entry->mode, entry->device_major, entry->device_minor};
     TRY_ASSIGN(auto plan, plan_entry(header, false));

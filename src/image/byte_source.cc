@@ -43,7 +43,9 @@ Result<Compression> detect_compression(std::string_view head) {
   // A skippable frame, with which seekable zstd archives may begin.
   if (head.size() >= 4 && (head[0] & 0xf0) == 0x50 && head.substr(1, 3) == "\x2a\x4d\x18") return Compression::kZstd;
   if (head.starts_with("BZh")) return fail(Code::kUnimplemented, "packed with bzip2; gzip, zstd and plain tar can be read");
-  if (head.starts_with("\xfd" "7zX")) return fail(Code::kUnimplemented, "packed with xz; gzip, zstd and plain tar can be read");
+  if (head.starts_with("\xfd"
+                       "7zX"))
+    return fail(Code::kUnimplemented, "packed with xz; gzip, zstd and plain tar can be read");
   return Compression::kNone;
 }
 
@@ -171,13 +173,10 @@ Result<std::unique_ptr<UnpackingSource>> UnpackingSource::open(ByteSource& packe
 Result<size_t> UnpackingSource::read(char* buffer, size_t size) {
   if (size == 0) return size_t{0};
   auto& s = *state_;
-  auto count = s.kind == Compression::kGzip ? s.inflate_some(buffer, size)
-               : s.kind == Compression::kZstd ? s.zstd_some(buffer, size)
-                                              : s.copy(buffer, size);
+  auto count = s.kind == Compression::kGzip ? s.inflate_some(buffer, size) : s.kind == Compression::kZstd ? s.zstd_some(buffer, size) : s.copy(buffer, size);
   if (!count) return count;
   s.out += *count;
-  if (s.out > s.limit.bytes)
-    return fail(Code::kResourceExhausted, "unpacks to more than " + std::to_string(s.limit.bytes) + " bytes");
+  if (s.out > s.limit.bytes) return fail(Code::kResourceExhausted, "unpacks to more than " + std::to_string(s.limit.bytes) + " bytes");
   if (s.limit.ratio && s.out > s.limit.from && s.out / s.limit.ratio > s.in)
     return fail(Code::kResourceExhausted, "unpacks to more than " + std::to_string(s.limit.ratio) + " times its size, as only a bomb does");
   return count;

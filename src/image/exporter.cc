@@ -137,9 +137,8 @@ Status Exporter::file(const std::string& name, std::string_view data) {
 Status Exporter::layer(const LayerInfo& info, uint64_t size) {
   if (!written_.insert(blob_name(info.diff_id)).second) return {};
   TRY(header(blob_name(info.diff_id), size));
-  return each_chunk(info, [&](std::string_view data) -> Status {
-    return ::archive_write_data(archive_.get(), data.data(), data.size()) < 0 ? Status(failed()) : Status();
-  });
+  return each_chunk(
+      info, [&](std::string_view data) -> Status { return ::archive_write_data(archive_.get(), data.data(), data.size()) < 0 ? Status(failed()) : Status(); });
 }
 
 std::string Exporter::docker_manifest() const {
@@ -180,8 +179,13 @@ Status Exporter::run(const std::vector<std::string>& names) {
       index.begin_object().key("mediaType").value(media::kOciManifest).key("digest").value(digest_of(text));
       index.key("size").value(static_cast<int64_t>(text.size()));
       if (i < image.names.size())
-        index.key("annotations").begin_object().key("io.containerd.image.name").value(image.names[i].store_name()).key("org.opencontainers.image.ref.name")
-            .value(image.names[i].tag).end_object();
+        index.key("annotations")
+            .begin_object()
+            .key("io.containerd.image.name")
+            .value(image.names[i].store_name())
+            .key("org.opencontainers.image.ref.name")
+            .value(image.names[i].tag)
+            .end_object();
       index.end_object();
     }
   }

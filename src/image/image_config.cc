@@ -211,7 +211,8 @@ Result<Platform> Platform::parse(std::string_view text) {
     rest.remove_prefix(slash + 1);
   }
   auto valid = [](const std::string& part) {
-    return !part.empty() && part.size() <= 64 && std::ranges::all_of(part, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-'; });
+    return !part.empty() && part.size() <= 64 &&
+           std::ranges::all_of(part, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-'; });
   };
   if (parts.size() > 3 || !std::ranges::all_of(parts, valid))
     return fail(Code::kInvalidArgument, "\"" + std::string(text.substr(0, 100)) + "\" is no platform, such as linux/amd64 or linux/arm64/v8");

@@ -55,7 +55,7 @@ struct ImageConfig {
   std::vector<std::string> cmd;
   bool entrypoint_set = false;  // present and not null, also when empty
   bool cmd_set = false;
-  std::vector<std::string> env;            // "K=V"
+  std::vector<std::string> env;  // "K=V"
   std::string working_dir;
   std::vector<std::string> volumes;        // sorted
   std::vector<std::string> exposed_ports;  // "80/tcp", sorted

@@ -87,9 +87,7 @@ Result<std::vector<ImageRecord>> ImageStore::list() const {
   TRY_ASSIGN(auto index, state_->index());
   std::vector<ImageRecord> out;
   for (const auto& [id, image] : index->images) out.push_back({id, image.manifest, {}, {}, image.size, image.added_s});
-  auto at = [&](const std::string& id) -> ImageRecord& {
-    return *std::ranges::lower_bound(out, id, {}, &ImageRecord::id);
-  };
+  auto at = [&](const std::string& id) -> ImageRecord& { return *std::ranges::lower_bound(out, id, {}, &ImageRecord::id); };
   for (const auto& [name, id] : index->names) at(id).names.push_back(name);
   for (const auto& [name, id] : index->digests) at(id).repo_digests.push_back(name);
   return out;

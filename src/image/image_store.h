@@ -29,7 +29,7 @@ namespace reigen::image {
 struct Limits {
   uint64_t layer_bytes = uint64_t{32} << 30;  // unpacked
   uint64_t layer_entries = 2'000'000;
-  uint64_t ratio = 300;                       // unpacked : packed, looked at beyond ratio_from bytes
+  uint64_t ratio = 300;  // unpacked : packed, looked at beyond ratio_from bytes
   uint64_t ratio_from = uint64_t{512} << 20;
   uint64_t archive_bytes = uint64_t{128} << 30;
   uint64_t archive_entries = 100'000;
@@ -37,12 +37,12 @@ struct Limits {
 };
 
 struct ImageRecord {
-  std::string id;               // digest of the configuration: "sha256:…", Docker's image id
-  std::string manifest_digest;  // of the manifest as it came, or of the one we made
+  std::string id;                         // digest of the configuration: "sha256:…", Docker's image id
+  std::string manifest_digest;            // of the manifest as it came, or of the one we made
   std::vector<std::string> names;         // "docker.io/library/redis:latest", sorted
   std::vector<std::string> repo_digests;  // "docker.io/library/redis@sha256:…", sorted
-  uint64_t size = 0;            // of all layers, unpacked
-  int64_t added_s = 0;          // Unix time
+  uint64_t size = 0;                      // of all layers, unpacked
+  int64_t added_s = 0;                    // Unix time
 };
 
 struct RemoveReport {
@@ -54,12 +54,11 @@ struct RemoveReport {
 struct LayerInfo {
   std::string chain_id;
   std::string diff_id;
-  std::string blob;          // digest of the stored blob
-  std::string media_type;    // of the blob
+  std::string blob;        // digest of the stored blob
+  std::string media_type;  // of the blob
   uint64_t blob_size = 0;
-  uint64_t size = 0;         // unpacked
+  uint64_t size = 0;  // unpacked
 };
-
 
 class ImageStore {
  public:

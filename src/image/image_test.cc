@@ -125,7 +125,13 @@ TEST_F(StoreTest, KeepsOwnersModesLinksAndAttributes) {
   std::string cap("\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
   Tar layer;
   layer.folder("bin").entry("bin/ping", S_IFREG | 04755, "x", "", false, 0, 0, {{"security.capability", cap}, {"trusted.overlay.redirect", "/etc"}});
-  layer.symlink("sh", "/bin/ping").hardlink("bin/pong", "bin/ping").file("implied/parent/f", "y").file("gr\xc3\xbc\xc3\x9f" "e", "z");
+  layer.symlink("sh", "/bin/ping")
+      .hardlink("bin/pong", "bin/ping")
+      .file("implied/parent/f", "y")
+      .file(
+          "gr\xc3\xbc\xc3\x9f"
+          "e",
+          "z");
   layer.entry("dev/null", S_IFCHR | 0666, "", "", false, 1, 3);
   ASSERT_TRUE(import(docker_archive({layer.bytes()}, "a")));
   struct stat info{};
@@ -137,7 +143,9 @@ TEST_F(StoreTest, KeepsOwnersModesLinksAndAttributes) {
   EXPECT_EQ(::getxattr(layer_file("a", "bin/ping").c_str(), "security.capability", value, sizeof value), 20);
   EXPECT_LT(::getxattr(layer_file("a", "bin/ping").c_str(), "trusted.overlay.redirect", value, sizeof value), 0);
   EXPECT_TRUE(path_exists(layer_file("a", "implied/parent/f")));
-  EXPECT_TRUE(path_exists(layer_file("a", "gr\xc3\xbc\xc3\x9f" "e")));
+  EXPECT_TRUE(path_exists(layer_file("a",
+                                     "gr\xc3\xbc\xc3\x9f"
+                                     "e")));
 }
 
 TEST_F(StoreTest, RefusesHostileLayersByName) {

@@ -113,8 +113,7 @@ Status ImageWriter::unpack_into(const std::string& parent, const Packed& packed,
   layer.info.diff_id = inside.digest();
   layer.info.size = stats.bytes;
   std::string digest = outside.digest();
-  if (!packed.digest.empty() && digest != packed.digest)
-    return fail(Code::kDataLoss, "has digest " + digest + ", not " + packed.digest);
+  if (!packed.digest.empty() && digest != packed.digest) return fail(Code::kDataLoss, "has digest " + digest + ", not " + packed.digest);
   if (!packed.diff_id.empty() && layer.info.diff_id != packed.diff_id)
     return fail(Code::kDataLoss, "unpacks to digest " + layer.info.diff_id + ", not " + packed.diff_id + " as the image's configuration says");
   if (repack) {

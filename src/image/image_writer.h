@@ -33,11 +33,11 @@ class ImageWriter {
 
   struct Packed {
     std::string path;
-    bool owned = false;       // in our folder and not written again: may be linked instead of copied
-    std::string label;        // what errors call it
-    std::string media_type;   // empty: by its contents
-    std::string digest;       // when known and to be checked: of the file
-    std::string diff_id;      // when known and to be checked: of the tar in it
+    bool owned = false;      // in our folder and not written again: may be linked instead of copied
+    std::string label;       // what errors call it
+    std::string media_type;  // empty: by its contents
+    std::string digest;      // when known and to be checked: of the file
+    std::string diff_id;     // when known and to be checked: of the tar in it
   };
   // Unpacks a layer onto `parent` (a chain id, or empty). A plain tar is stored packed with zstd.
   Result<LayerInfo> add_layer(const std::string& parent, const Packed& packed);

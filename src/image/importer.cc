@@ -86,7 +86,8 @@ Status Importer::check_platform(const ImageConfig& config) const {
 
 Status Importer::add_layers(const ImageConfig& config, const std::vector<ImageWriter::Packed>& layers) {
   if (config.diff_ids.size() != layers.size())
-    return fail(Code::kInvalidArgument, "the configuration lists " + std::to_string(config.diff_ids.size()) + " layers, the manifest " + std::to_string(layers.size()));
+    return fail(Code::kInvalidArgument,
+                "the configuration lists " + std::to_string(config.diff_ids.size()) + " layers, the manifest " + std::to_string(layers.size()));
   std::string chain;
   for (size_t i = 0; i < layers.size(); ++i) {
     auto packed = layers[i];

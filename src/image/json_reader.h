@@ -15,14 +15,12 @@ inline constexpr size_t kMaxDocument = 4 << 20;
 inline constexpr size_t kMaxItems = 4096;
 
 // Parses a document whose top must be an object (or, `array`, an array). `what` names it in errors.
-inline Result<simdjson::dom::element> parse_document(simdjson::dom::parser& parser, std::string_view json, std::string_view what,
-                                                     bool array = false) {
+inline Result<simdjson::dom::element> parse_document(simdjson::dom::parser& parser, std::string_view json, std::string_view what, bool array = false) {
   if (json.size() > kMaxDocument) return fail(Code::kInvalidArgument, std::string(what) + " is larger than 4 MiB");
   simdjson::dom::element root;
   if (auto error = parser.parse(json.data(), json.size()).get(root))
     return fail(Code::kInvalidArgument, std::string(what) + " is no valid JSON: " + simdjson::error_message(error));
-  if (array ? !root.is_array() : !root.is_object())
-    return fail(Code::kInvalidArgument, std::string(what) + " is no JSON " + (array ? "array" : "object"));
+  if (array ? !root.is_array() : !root.is_object()) return fail(Code::kInvalidArgument, std::string(what) + " is no JSON " + (array ? "array" : "object"));
   return root;
 }
 

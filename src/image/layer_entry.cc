@@ -20,9 +20,7 @@ std::string shown(std::string_view name) {
   return "\"" + out + "\"";
 }
 
-Fail refuse(std::string_view name, const std::string& why) {
-  return fail(Code::kInvalidArgument, "refused entry " + shown(name) + ": " + why);
-}
+Fail refuse(std::string_view name, const std::string& why) { return fail(Code::kInvalidArgument, "refused entry " + shown(name) + ": " + why); }
 
 Result<std::string> clean(std::string_view raw, std::string_view entry, std::string_view what) {
   if (raw.size() > kMaxPath) return refuse(entry, std::string(what) + " is longer than 4095 bytes");
@@ -119,8 +117,8 @@ Result<LayerEntry> plan_entry(const EntryHeader& header, bool whiteouts) {
     case S_IFCHR:
     case S_IFBLK:
       if (!harmless_device(type, header.device_major, header.device_minor))
-        return refuse(header.path, std::string("a ") + (type == S_IFCHR ? "character" : "block") + " device (" +
-                                       std::to_string(header.device_major) + ":" + std::to_string(header.device_minor) + ")");
+        return refuse(header.path, std::string("a ") + (type == S_IFCHR ? "character" : "block") + " device (" + std::to_string(header.device_major) + ":" +
+                                       std::to_string(header.device_minor) + ")");
       entry.kind = EntryKind::kDevice;
       break;
     case S_IFSOCK: entry.kind = EntryKind::kSkip; break;

@@ -12,17 +12,22 @@
 namespace reigen::image {
 
 enum class EntryKind : unsigned char {
-  kSkip,       // means nothing on a disk: pax globals, aufs leftovers
-  kDirectory, kFile, kSymlink, kHardlink, kFifo, kDevice,
-  kWhiteout,   // path: what is removed from the layers below
-  kOpaque,     // path: the folder whose contents below are hidden
+  kSkip,  // means nothing on a disk: pax globals, aufs leftovers
+  kDirectory,
+  kFile,
+  kSymlink,
+  kHardlink,
+  kFifo,
+  kDevice,
+  kWhiteout,  // path: what is removed from the layers below
+  kOpaque,    // path: the folder whose contents below are hidden
 };
 
 struct EntryHeader {
   std::string_view path;
-  std::string_view link;     // target of a symbolic link
-  bool hardlink = false;     // then `link` is the hard link's target
-  mode_t mode = 0;           // with the type
+  std::string_view link;  // target of a symbolic link
+  bool hardlink = false;  // then `link` is the hard link's target
+  mode_t mode = 0;        // with the type
   unsigned device_major = 0, device_minor = 0;
 };
 

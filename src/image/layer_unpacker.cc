@@ -147,8 +147,7 @@ Status Unpacker::make_implied(const std::string& path) {
     if (errno != ENOENT) return fail_errno("unpack: folder \"" + part.substr(0, 200) + "\"");
     auto [above, base] = split(part);
     Fd parent = open_in(root_.get(), above, O_PATH | O_DIRECTORY);
-    if (!parent || ::mkdirat(parent.get(), base.c_str(), 0755) != 0)
-      return fail_errno("unpack: folder \"" + part.substr(0, 200) + "\"");
+    if (!parent || ::mkdirat(parent.get(), base.c_str(), 0755) != 0) return fail_errno("unpack: folder \"" + part.substr(0, 200) + "\"");
     Fd made(::openat(parent.get(), base.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (made) copy_folder_attributes(part, made.get());
   }
@@ -329,7 +328,8 @@ Status Unpacker::copy_from_parents(const TarEntry& entry, const std::string& pat
     ::futimens(to.get(), times);
     return {};
   }
-  return fail(Code::kInvalidArgument, "refused entry \"" + entry.path.substr(0, 200) + "\": a hard link to \"" + path.substr(0, 200) + "\", which does not exist");
+  return fail(Code::kInvalidArgument,
+              "refused entry \"" + entry.path.substr(0, 200) + "\": a hard link to \"" + path.substr(0, 200) + "\", which does not exist");
 }
 
 Status Unpacker::make_whiteout(const TarEntry& entry, const LayerEntry& plan) {

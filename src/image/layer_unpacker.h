@@ -18,13 +18,13 @@ struct UnpackOptions {
   // come from there.
   std::vector<std::string> parents;
   Limits limits;
-  bool whiteouts = true;    // false: for a plain archive (Dockerfile ADD)
-  int64_t owner_uid = -1;   // -1: as the archive says
+  bool whiteouts = true;   // false: for a plain archive (Dockerfile ADD)
+  int64_t owner_uid = -1;  // -1: as the archive says
   int64_t owner_gid = -1;
 };
 
 struct UnpackStats {
-  uint64_t bytes = 0;    // of regular files
+  uint64_t bytes = 0;  // of regular files
   uint64_t entries = 0;
 };
 

@@ -42,9 +42,9 @@ struct ManifestIndex {
 
 // One image of a `docker save` archive.
 struct ArchivedImage {
-  std::string config;               // file names inside the archive
+  std::string config;  // file names inside the archive
   std::vector<std::string> layers;
-  std::vector<std::string> names;   // "redis:latest"
+  std::vector<std::string> names;  // "redis:latest"
 };
 
 // Whether a document is an index, by its mediaType or, without one, by its fields.

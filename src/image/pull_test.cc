@@ -64,7 +64,8 @@ class PullTest : public ::testing::Test {
   }
   void start_registry(bool with_password) {
     port_ = free_port();
-    std::string config = "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: " + root_ + "/registry\nhttp:\n  addr: 127.0.0.1:" + std::to_string(port_) + "\n";
+    std::string config = "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: " + root_ +
+                         "/registry\nhttp:\n  addr: 127.0.0.1:" + std::to_string(port_) + "\n";
     if (with_password) {
       auto line = run_checked({{"htpasswd", "-Bbn", "me", "secret"}});
       ASSERT_TRUE(line);

@@ -47,7 +47,8 @@ class PullJob {
     TRY_ASSIGN(auto config_text, client_.document(manifest.config.digest));
     TRY_ASSIGN(auto config, parse_image_config(config_text));
     if (config.diff_ids.size() != manifest.layers.size())
-      return fail(Code::kInvalidArgument, "the configuration lists " + std::to_string(config.diff_ids.size()) + " layers, the manifest " + std::to_string(manifest.layers.size()));
+      return fail(Code::kInvalidArgument,
+                  "the configuration lists " + std::to_string(config.diff_ids.size()) + " layers, the manifest " + std::to_string(manifest.layers.size()));
     TRY(fetch(manifest, config));
     TRY(unpack(manifest, config));
     std::vector<std::string> names;
@@ -78,11 +79,11 @@ class PullJob {
       total += static_cast<uint64_t>(layer.size);
       wanted.push_back({layer.digest, path_of(layer.digest), static_cast<uint64_t>(layer.size)});
     }
-    if (total > store_.limits().archive_bytes) return fail(Code::kResourceExhausted, "the layers have more than " + std::to_string(store_.limits().archive_bytes) + " bytes");
+    if (total > store_.limits().archive_bytes)
+      return fail(Code::kResourceExhausted, "the layers have more than " + std::to_string(store_.limits().archive_bytes) + " bytes");
     if (wanted.empty()) return {};
-    return client_.download(wanted, [this](const Download& file, uint64_t have) {
-      tell(file.digest, have == file.size ? "Download complete" : "Downloading", have, file.size);
-    });
+    return client_.download(
+        wanted, [this](const Download& file, uint64_t have) { tell(file.digest, have == file.size ? "Download complete" : "Downloading", have, file.size); });
   }
 
   Status unpack(const Manifest& manifest, const ImageConfig& config) {

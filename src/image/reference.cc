@@ -44,8 +44,7 @@ bool is_path_component(std::string_view text) {
 }
 
 bool is_domain_component(std::string_view text) {
-  return !text.empty() && is_alnum(text.front()) && is_alnum(text.back()) &&
-         std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '-'; });
+  return !text.empty() && is_alnum(text.front()) && is_alnum(text.back()) && std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '-'; });
 }
 
 bool is_registry(std::string_view text) {
@@ -95,9 +94,7 @@ bool names_registry(std::string_view first) {
 
 }  // namespace
 
-bool is_digest(std::string_view text) {
-  return text.size() == 71 && text.starts_with("sha256:") && std::ranges::all_of(text.substr(7), is_hex);
-}
+bool is_digest(std::string_view text) { return text.size() == 71 && text.starts_with("sha256:") && std::ranges::all_of(text.substr(7), is_hex); }
 
 Result<Reference> parse_reference(std::string_view text) {
   if (text.empty() || text.size() > kMaxText) return bad_format();
@@ -134,8 +131,7 @@ Result<Reference> parse_reference(std::string_view text) {
     if (next == std::string_view::npos) break;
     rest.remove_prefix(next + 1);
   }
-  if (out.registry.size() + 1 + out.repository.size() > kMaxName)
-    return fail(Code::kInvalidArgument, "repository name must not be more than 255 characters");
+  if (out.registry.size() + 1 + out.repository.size() > kMaxName) return fail(Code::kInvalidArgument, "repository name must not be more than 255 characters");
   if (out.tag.empty() && out.digest.empty()) out.tag = "latest";
   return out;
 }

@@ -128,8 +128,8 @@ void RegistryClient::State::prepare(CURL* curl, const std::string& url, curl_sli
   ::curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
 }
 
-Result<RegistryAnswer> RegistryClient::State::get(const std::string& url, const std::vector<std::string>& headers, bool authorized,
-                                                  const std::string* user, const std::string* form) const {
+Result<RegistryAnswer> RegistryClient::State::get(const std::string& url, const std::vector<std::string>& headers, bool authorized, const std::string* user,
+                                                  const std::string* form) const {
   std::unique_ptr<CURL, void (*)(CURL*)> curl(::curl_easy_init(), ::curl_easy_cleanup);
   CHECK(curl != nullptr);
   RegistryAnswer answer;
@@ -173,7 +173,8 @@ Status RegistryClient::State::fetch_token(const std::string& challenge, const Cr
   auto values = parameters(challenge);
   std::string realm = values["realm"], scope = values["scope"];
   if (scope.empty()) scope = "repository:" + reference.repository + ":pull";
-  if (!insecure && !realm.starts_with("https://")) return fail(Code::kPermissionDenied, "registry " + reference.registry + " wants its token fetched without TLS");
+  if (!insecure && !realm.starts_with("https://"))
+    return fail(Code::kPermissionDenied, "registry " + reference.registry + " wants its token fetched without TLS");
   std::string query = "service=" + escape(values["service"]) + "&scope=" + escape(scope), url = realm;
   std::string user, form;
   if (credentials && !credentials->identity_token.empty()) {
@@ -189,7 +190,8 @@ Status RegistryClient::State::fetch_token(const std::string& challenge, const Cr
   std::string token;
   TRY(read_string(root, "token", token));
   if (token.empty()) TRY(read_string(root, "access_token", token));
-  if (token.empty() || token.find_first_of("\r\n") != std::string::npos) return fail(Code::kUnauthenticated, "the token server of " + reference.registry + " gave no token");
+  if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
+    return fail(Code::kUnauthenticated, "the token server of " + reference.registry + " gave no token");
   authorization = "Bearer " + token;
   return {};
 }

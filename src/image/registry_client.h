@@ -16,9 +16,9 @@ namespace reigen::image {
 
 struct RegistryAnswer {
   long status = 0;
-  std::string body;  // at most 4 MiB
+  std::string body;                            // at most 4 MiB
   std::map<std::string, std::string> headers;  // names in lower case
-  std::string error;  // status 0: why there is no answer
+  std::string error;                           // status 0: why there is no answer
 };
 
 // One file to fetch; bytes already in it are kept, the rest is asked for.

@@ -63,7 +63,8 @@ size_t take_challenge(char* data, size_t size, size_t count, void* self) {
   auto& t = *static_cast<Transfer*>(self);
   std::string line(data, size * count);
   constexpr std::string_view name = "www-authenticate:";
-  if (line.size() > name.size() && std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); })) {
+  if (line.size() > name.size() &&
+      std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); })) {
     auto from = line.find_first_not_of(' ', name.size());
     if (from != std::string::npos) t.answer.headers["www-authenticate"] = line.substr(from, line.find_last_not_of("\r\n ") - from + 1);
   }
@@ -183,8 +184,8 @@ class Downloader {
     }
     bool last = t->attempts >= state_.settings.attempts;
     if (last && code == CURLE_OK && (status == 200 || status == 206 || status == 416)) {
-      return fail(Code::kDataLoss, "registry " + state_.reference.registry + " has only " + std::to_string(t->have) + " of the " + std::to_string(t->file.size) +
-                                       " bytes of layer " + t->file.digest);
+      return fail(Code::kDataLoss, "registry " + state_.reference.registry + " has only " + std::to_string(t->have) + " of the " +
+                                       std::to_string(t->file.size) + " bytes of layer " + t->file.digest);
     }
     if (!transient || last) return fail(state_.error_of(t->answer, "layer " + t->file.digest));
     t->not_before = system_clock().now() + kFirstPause * (1u << std::min(t->attempts, 6u));

@@ -11,9 +11,9 @@ struct RegistryClient::State {
   Reference reference;
   const PullerOptions& settings;
   const PullOptions& options;
-  std::string base;           // "https://host", once it is known
+  std::string base;  // "https://host", once it is known
   bool insecure = false;
-  std::string authorization;  // "Bearer …" or "Basic …"
+  std::string authorization;    // "Bearer …" or "Basic …"
   size_t next_credentials = 0;  // of options.credentials, not yet tried
   bool anonymous_tried = false;
 

@@ -22,9 +22,9 @@ struct IndexedImage {
 };
 
 struct StoreIndex {
-  std::map<std::string, IndexedImage> images;   // by id
-  std::map<std::string, std::string> names;     // to id
-  std::map<std::string, std::string> digests;   // name@digest to id
+  std::map<std::string, IndexedImage> images;  // by id
+  std::map<std::string, std::string> names;    // to id
+  std::map<std::string, std::string> digests;  // name@digest to id
 
   // Gives an id's last name away: forgets the image and its repo digests.
   void forget(const std::string& id);

@@ -34,8 +34,8 @@ Result<std::shared_ptr<const StoreIndex>> ImageStore::State::index() const {
     if (errno == ENOENT) return std::make_shared<const StoreIndex>();
     return fail_errno("stat " + file);
   }
-  std::string stamp = std::to_string(info.st_ino) + ":" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + ":" +
-                      std::to_string(info.st_size);
+  std::string stamp =
+      std::to_string(info.st_ino) + ":" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + ":" + std::to_string(info.st_size);
   if (cached && stamp == cached_stamp) return cached;
   TRY_ASSIGN(std::string text, read_file(file));
   auto parsed = StoreIndex::parse(text);
@@ -56,8 +56,8 @@ Status ImageStore::State::update_index(const std::function<Status(StoreIndex&)>&
 }
 
 std::string encode_layer_info(const LayerInfo& info) {
-  return info.chain_id + " " + info.diff_id + " " + info.blob + " " + info.media_type + " " + std::to_string(info.blob_size) + " " +
-         std::to_string(info.size) + "\n";
+  return info.chain_id + " " + info.diff_id + " " + info.blob + " " + info.media_type + " " + std::to_string(info.blob_size) + " " + std::to_string(info.size) +
+         "\n";
 }
 
 Result<LayerInfo> read_layer_info(const ImageStore::State& state, const std::string& chain) {

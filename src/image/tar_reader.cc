@@ -65,8 +65,7 @@ Error TarReader::error(const char* doing) {
 
 Result<std::optional<TarEntry>> TarReader::next() {
   Utf8Locale locale;
-  if (count_ == 0 && ::archive_format(state_->archive) == 0 &&
-      ::archive_read_open(state_->archive, state_.get(), nullptr, State::read, nullptr) != ARCHIVE_OK)
+  if (count_ == 0 && ::archive_format(state_->archive) == 0 && ::archive_read_open(state_->archive, state_.get(), nullptr, State::read, nullptr) != ARCHIVE_OK)
     return fail(error("not a tar archive"));
   struct archive_entry* raw = nullptr;
   int code = ::archive_read_next_header(state_->archive, &raw);

@@ -32,10 +32,13 @@ class Tar {
     ::archive_write_set_bytes_in_last_block(a, 1);
     if (*filter) ::archive_write_add_filter_by_name(a, filter);
     std::string out;
-    ::archive_write_open(a, &out, nullptr, [](struct archive*, void* self, const void* data, size_t size) -> la_ssize_t {
-      static_cast<std::string*>(self)->append(static_cast<const char*>(data), size);
-      return static_cast<la_ssize_t>(size);
-    }, nullptr);
+    ::archive_write_open(
+        a, &out, nullptr,
+        [](struct archive*, void* self, const void* data, size_t size) -> la_ssize_t {
+          static_cast<std::string*>(self)->append(static_cast<const char*>(data), size);
+          return static_cast<la_ssize_t>(size);
+        },
+        nullptr);
     for (const auto& item : items_) {
       struct archive_entry* e = ::archive_entry_new();
       ::archive_entry_set_pathname(e, item.path.c_str());

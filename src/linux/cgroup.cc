@@ -19,7 +19,7 @@ namespace reigen::linux {
 namespace {
 
 long file_system_of(const std::string& path) {
-  struct statfs fs {};
+  struct statfs fs{};
   return ::statfs(path.c_str(), &fs) == 0 ? static_cast<long>(fs.f_type) : 0;
 }
 
@@ -55,7 +55,7 @@ void each_folder_below(const std::string& folder, const auto& visit) {
   auto names = list_directory(folder);
   if (!names) return;
   for (const auto& name : *names) {
-    struct stat info {};
+    struct stat info{};
     std::string path = folder + "/" + name;
     if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) each_folder_below(path, visit);
   }
@@ -86,7 +86,7 @@ Result<Cgroups> Cgroups::open(std::string root) {
   TRY_ASSIGN(auto names, list_directory(groups.root_));
   for (const auto& name : names) {
     std::string path = groups.root_ + "/" + name;
-    struct stat info {};
+    struct stat info{};
     if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;  // "cpu" may be a link to "cpu,cpuacct"
     long type = file_system_of(path);
     if (type == CGROUP2_SUPER_MAGIC) groups.mode_ = Mode::kHybrid;
@@ -100,9 +100,7 @@ Result<Cgroups> Cgroups::open(std::string root) {
   return groups;
 }
 
-bool Cgroups::has(std::string_view controller) const {
-  return std::find(controllers_.begin(), controllers_.end(), controller) != controllers_.end();
-}
+bool Cgroups::has(std::string_view controller) const { return std::find(controllers_.begin(), controllers_.end(), controller) != controllers_.end(); }
 
 std::string Cgroups::folder(std::string_view controller, const std::string& path) const {
   if (mode_ == Mode::kV2) return root_ + path;
@@ -148,8 +146,8 @@ Status Cgroups::apply(const std::string& path, const CgroupLimits& limits) const
     }
     if (auto done = write_existing(where + "/" + file, value); !done) first_error(result, fail(done.error().context(where + "/" + file)));
   };
-  if (limits.cpu_shares) v2 ? set("cpu", "cpu.weight", std::to_string(cpu_weight_of_shares(limits.cpu_shares)))
-                            : set("cpu", "cpu.shares", std::to_string(limits.cpu_shares));
+  if (limits.cpu_shares)
+    v2 ? set("cpu", "cpu.weight", std::to_string(cpu_weight_of_shares(limits.cpu_shares))) : set("cpu", "cpu.shares", std::to_string(limits.cpu_shares));
   if (limits.cpu_quota_us) {
     std::string period = std::to_string(limits.cpu_period_us ? limits.cpu_period_us : 100'000);
     std::string quota = limits.cpu_quota_us < 0 ? (v2 ? "max" : "-1") : std::to_string(limits.cpu_quota_us);
@@ -160,8 +158,9 @@ Status Cgroups::apply(const std::string& path, const CgroupLimits& limits) const
       set("cpu", "cpu.cfs_quota_us", quota);
     }
   }
-  if (limits.memory) v2 ? set("memory", "memory.max", limits.memory < 0 ? "max" : std::to_string(limits.memory))
-                        : set("memory", "memory.limit_in_bytes", std::to_string(limits.memory));
+  if (limits.memory)
+    v2 ? set("memory", "memory.max", limits.memory < 0 ? "max" : std::to_string(limits.memory))
+       : set("memory", "memory.limit_in_bytes", std::to_string(limits.memory));
   if (limits.pids) set("pids", "pids.max", limits.pids < 0 ? "max" : std::to_string(limits.pids));
   if (!limits.cpuset_cpus.empty()) set("cpuset", "cpuset.cpus", limits.cpuset_cpus);
   if (!limits.cpuset_mems.empty()) set("cpuset", "cpuset.mems", limits.cpuset_mems);

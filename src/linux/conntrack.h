@@ -12,7 +12,7 @@ struct Flow {
   uint8_t protocol = 0;
   IpAddress original_destination;  // as the sender addressed it
   uint16_t original_port = 0;
-  IpAddress reply_source;          // who answers: the endpoint
+  IpAddress reply_source;  // who answers: the endpoint
   uint16_t reply_port = 0;
 };
 

@@ -25,8 +25,7 @@ constexpr long kNsfsMagic = 0x6e736673;
 std::string reason(const std::string& target) { return "mount " + target; }
 
 // One option a layer (Linux 6.8 and newer), for images whose layers do not fit into mount(2)'s page.
-Status mount_overlay_stepwise(const std::string& target, const std::vector<std::string>& layers, const std::string& upper,
-                              const std::string& work) {
+Status mount_overlay_stepwise(const std::string& target, const std::vector<std::string>& layers, const std::string& upper, const std::string& work) {
   Fd fs(static_cast<int>(::syscall(SYS_fsopen, "overlay", 1u)));
   if (!fs) return fail_errno("open overlay file system");
   auto set = [&](const char* key, const std::string& value) -> Status {
@@ -79,8 +78,7 @@ Result<Fd> open_resolved(const std::string& root, const std::string& path, uint6
 
 }  // namespace
 
-Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper,
-                     const std::string& work) {
+Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper, const std::string& work) {
   if (layers.empty()) return fail(Code::kInvalidArgument, "an overlay needs at least one layer");
   std::string options = "lowerdir=";
   bool plain = true;
@@ -102,7 +100,7 @@ Status mount_tmpfs(const std::string& target, const std::string& options) {
 
 Status make_run_folder(const std::string& path) {
   TRY(make_directories(path, 0700));
-  struct statfs fs {};
+  struct statfs fs{};
   if (::statfs(path.c_str(), &fs) != 0) return fail_errno("look at " + path);
   bool memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
   if (memory && !(fs.f_flags & ST_NOEXEC)) return {};
@@ -121,9 +119,7 @@ Status bind_mount(const std::string& source, const std::string& target, bool rec
   return {};
 }
 
-Status bind_mount(int source, const std::string& target) {
-  return bind_mount("/proc/self/fd/" + std::to_string(source), target, true);
-}
+Status bind_mount(int source, const std::string& target) { return bind_mount("/proc/self/fd/" + std::to_string(source), target, true); }
 
 Status unmount(const std::string& target) {
   if (::umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
@@ -149,19 +145,17 @@ Result<std::vector<std::string>> mounts_below(const std::string& prefix) {
 }
 
 bool is_mount_point(const std::string& path) {
-  struct stat here {}, above {};
+  struct stat here{}, above{};
   if (::lstat(path.c_str(), &here) != 0 || ::lstat((path + "/..").c_str(), &above) != 0) return false;
   return here.st_dev != above.st_dev;
 }
 
 bool is_pinned_namespace(const std::string& path) {
-  struct statfs fs {};
+  struct statfs fs{};
   return ::statfs(path.c_str(), &fs) == 0 && fs.f_type == kNsfsMagic;
 }
 
-Result<Fd> open_beneath(const std::string& root, const std::string& path) {
-  return open_resolved(root, path, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
-}
+Result<Fd> open_beneath(const std::string& root, const std::string& path) { return open_resolved(root, path, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS); }
 
 Result<Fd> open_in_root(const std::string& root, const std::string& path, int flags) {
   return open_resolved(root, path, static_cast<uint64_t>(flags), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);

@@ -10,8 +10,7 @@
 namespace reigen::linux {
 
 // Layers lowest first, at least one. `upper` and `work` exist, on one file system that can be an overlay's upper.
-Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper,
-                     const std::string& work);
+Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper, const std::string& work);
 
 // options: as of mount(8), "size=65536k,mode=1777".
 Status mount_tmpfs(const std::string& target, const std::string& options);

@@ -64,8 +64,7 @@ Status create_network_namespace(const std::string& path) {
   Status made = on_throwaway_thread([&]() -> Status {
     if (unshare(CLONE_NEWNET) != 0) return fail_errno("make a network namespace");
     TRY(bring_loopback_up());
-    if (mount("/proc/thread-self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) != 0)
-      return fail_errno("pin a network namespace at " + path);
+    if (mount("/proc/thread-self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr) != 0) return fail_errno("pin a network namespace at " + path);
     return {};
   });
   if (!made) unlink(path.c_str());
@@ -73,8 +72,7 @@ Status create_network_namespace(const std::string& path) {
 }
 
 Status remove_network_namespace(const std::string& path) {
-  if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT)
-    return fail_errno("unpin the network namespace " + path);
+  if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) return fail_errno("unpin the network namespace " + path);
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + path);
   return {};
 }

@@ -20,7 +20,7 @@ namespace reigen::linux {
 namespace {
 
 constexpr size_t kScratchBytes = 128 << 10;
-constexpr size_t kElementsPerMessage = 500;   // far below the 64 KiB that a nested attribute can hold
+constexpr size_t kElementsPerMessage = 500;  // far below the 64 KiB that a nested attribute can hold
 constexpr size_t kReceiveBuffer = 64 << 10;
 
 uint8_t number(NftFamily family) { return static_cast<uint8_t>(family); }
@@ -50,9 +50,7 @@ char* NftBatch::begin(uint16_t type, uint16_t flags, NftFamily family, std::stri
   return scratch_.get();
 }
 
-void NftBatch::finish(char* header) {
-  buffer_.append(header, reinterpret_cast<nlmsghdr*>(header)->nlmsg_len);
-}
+void NftBatch::finish(char* header) { buffer_.append(header, reinterpret_cast<nlmsghdr*>(header)->nlmsg_len); }
 
 void NftBatch::add_table(const NftTable& table) {
   char* header = begin(NFT_MSG_NEWTABLE, NLM_F_CREATE, table.family, "add table " + table.name);
@@ -107,13 +105,9 @@ void NftBatch::put_rule(const NftTable& table, const std::string& chain, NftRule
   finish(buffer);
 }
 
-void NftBatch::add_rule(const NftTable& table, const std::string& chain, NftRule rule) {
-  put_rule(table, chain, std::move(rule), NLM_F_CREATE | NLM_F_APPEND);
-}
+void NftBatch::add_rule(const NftTable& table, const std::string& chain, NftRule rule) { put_rule(table, chain, std::move(rule), NLM_F_CREATE | NLM_F_APPEND); }
 
-void NftBatch::insert_rule(const NftTable& table, const std::string& chain, NftRule rule) {
-  put_rule(table, chain, std::move(rule), NLM_F_CREATE);
-}
+void NftBatch::insert_rule(const NftTable& table, const std::string& chain, NftRule rule) { put_rule(table, chain, std::move(rule), NLM_F_CREATE); }
 
 void NftBatch::delete_rule(const NftTable& table, const std::string& chain, uint64_t handle) {
   char* buffer = begin(NFT_MSG_DELRULE, 0, table.family, "delete a rule of " + table.name + " " + chain);
@@ -215,12 +209,9 @@ Status NftSocket::commit(const NftBatch& batch) {
   alignas(8) char last[64];
   auto* begin = nftnl_batch_begin(first, 0);
   auto* end = nftnl_batch_end(last, static_cast<uint32_t>(batch.descriptions_.size()) + 1);
-  iovec parts[3] = {{begin, begin->nlmsg_len},
-                    {const_cast<char*>(batch.buffer_.data()), batch.buffer_.size()},
-                    {end, end->nlmsg_len}};
+  iovec parts[3] = {{begin, begin->nlmsg_len}, {const_cast<char*>(batch.buffer_.data()), batch.buffer_.size()}, {end, end->nlmsg_len}};
   int room = static_cast<int>(batch.buffer_.size() * 2 + (256 << 10));
-  if (setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0)
-    setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  if (setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0) setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   msghdr message{};
@@ -286,8 +277,7 @@ Result<std::vector<NftTable>> NftSocket::tables() {
   TRY(dump(request, "list nftables tables", [&](const nlmsghdr* answer) {
     std::unique_ptr<nftnl_table, void (*)(nftnl_table*)> table(nftnl_table_alloc(), free_table);
     if (nftnl_table_nlmsg_parse(answer, table.get()) < 0) return;
-    found.push_back({static_cast<NftFamily>(nftnl_table_get_u32(table.get(), NFTNL_TABLE_FAMILY)),
-                     nftnl_table_get_str(table.get(), NFTNL_TABLE_NAME)});
+    found.push_back({static_cast<NftFamily>(nftnl_table_get_u32(table.get(), NFTNL_TABLE_FAMILY)), nftnl_table_get_str(table.get(), NFTNL_TABLE_NAME)});
   }));
   return found;
 }
@@ -300,8 +290,7 @@ Result<std::vector<NftSeenChain>> NftSocket::chains() {
     std::unique_ptr<nftnl_chain, void (*)(const nftnl_chain*)> chain(nftnl_chain_alloc(), nftnl_chain_free);
     if (nftnl_chain_nlmsg_parse(answer, chain.get()) < 0) return;
     NftSeenChain seen;
-    seen.table = {static_cast<NftFamily>(nftnl_chain_get_u32(chain.get(), NFTNL_CHAIN_FAMILY)),
-                  nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE)};
+    seen.table = {static_cast<NftFamily>(nftnl_chain_get_u32(chain.get(), NFTNL_CHAIN_FAMILY)), nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE)};
     seen.name = nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME);
     if (nftnl_chain_is_set(chain.get(), NFTNL_CHAIN_HOOKNUM)) {
       seen.type = nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TYPE);
@@ -336,8 +325,7 @@ Result<std::vector<NftSeenRule>> NftSocket::rules(const NftTable& table, const s
     NftSeenRule seen;
     seen.handle = nftnl_rule_get_u64(rule.get(), NFTNL_RULE_HANDLE);
     uint32_t length = 0;
-    if (const void* data = nftnl_rule_get_data(rule.get(), NFTNL_RULE_USERDATA, &length))
-      nftnl_udata_parse(data, length, pick_comment, &seen.comment);
+    if (const void* data = nftnl_rule_get_data(rule.get(), NFTNL_RULE_USERDATA, &length)) nftnl_udata_parse(data, length, pick_comment, &seen.comment);
     found.push_back(std::move(seen));
   }));
   return found;

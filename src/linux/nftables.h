@@ -46,11 +46,11 @@ class NftRule {
   // Conditions: the rule ends here when one does not hold.
   NftRule& if_equal(int reg, std::string_view bytes, bool negate = false);
   NftRule& if_in_network(int reg, const IpNetwork& network, bool negate = false);
-  NftRule& if_source_local(bool negate = false);       // fib; spoils register 15
+  NftRule& if_source_local(bool negate = false);  // fib; spoils register 15
   NftRule& if_destination_local(bool negate = false);
-  NftRule& if_input_link(std::string_view name, bool prefix);   // spoils registers 8 to 11
+  NftRule& if_input_link(std::string_view name, bool prefix);  // spoils registers 8 to 11
   NftRule& if_output_link(std::string_view name, bool prefix);
-  NftRule& if_new();                 // conntrack state; these spoil register 15
+  NftRule& if_new();  // conntrack state; these spoil register 15
   NftRule& if_destination_translated();
   NftRule& if_in_set(int reg, const std::string& set, bool negate = false);
 
@@ -89,9 +89,9 @@ struct NftChain {
 struct NftSet {
   std::string name;
   std::vector<NftType> key;
-  std::vector<NftType> data;   // empty: a set
-  bool verdicts = false;       // a map to verdicts
-  bool dynamic = false;        // rules may update it; elements have timeouts
+  std::vector<NftType> data;  // empty: a set
+  bool verdicts = false;      // a map to verdicts
+  bool dynamic = false;       // rules may update it; elements have timeouts
 };
 
 // Key and data are the registers' bytes: every part padded to 4 bytes.
@@ -128,18 +128,18 @@ class NftBatch {
   void put_rule(const NftTable& table, const std::string& chain, NftRule rule, uint16_t flags);
   void put_elements(const NftTable& table, const NftSet& set, const std::vector<NftElement>& elements, uint16_t type, uint16_t flags);
 
-  std::string buffer_;                      // finished messages
-  std::unique_ptr<char[]> scratch_;         // the one being built
-  std::vector<std::string> descriptions_;   // by sequence number: for errors
+  std::string buffer_;                     // finished messages
+  std::unique_ptr<char[]> scratch_;        // the one being built
+  std::vector<std::string> descriptions_;  // by sequence number: for errors
   uint32_t next_set_id_ = 1;
 };
 
 struct NftSeenChain {
   NftTable table;
   std::string name;
-  std::string type;   // empty: no base chain
+  std::string type;  // empty: no base chain
   NftHook hook = NftHook::kPrerouting;
-  bool drops = false; // its policy
+  bool drops = false;  // its policy
 };
 
 struct NftSeenRule {

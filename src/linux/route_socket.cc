@@ -48,8 +48,7 @@ template <class Each>
 void for_each_attribute(const nlmsghdr* message, size_t body, Each each) {
   auto* attribute = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, body));
   auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(message));
-  for (; mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute))); attribute = mnl_attr_next(attribute))
-    each(attribute);
+  for (; mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute))); attribute = mnl_attr_next(attribute)) each(attribute);
 }
 
 std::string_view attribute_bytes(const nlattr* attribute) {
@@ -193,9 +192,7 @@ Status RouteSocket::set_address(const Address& address, uint16_t type, uint16_t 
 
 Status RouteSocket::add_address(const Address& address) { return set_address(address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL); }
 
-Status RouteSocket::remove_address(const Address& address) {
-  return set_address(address, RTM_DELADDR, 0);
-}
+Status RouteSocket::remove_address(const Address& address) { return set_address(address, RTM_DELADDR, 0); }
 
 Result<std::vector<Address>> RouteSocket::addresses() {
   Message message(RTM_GETADDR, NLM_F_DUMP);

@@ -19,9 +19,9 @@ namespace reigen::linux {
 using MacAddress = std::array<uint8_t, 6>;
 
 struct VethSpec {
-  std::string name;            // here, at most 15 characters
+  std::string name;  // here, at most 15 characters
   MacAddress mac{};
-  std::string peer_name;       // in the other namespace
+  std::string peer_name;  // in the other namespace
   MacAddress peer_mac{};
   int peer_namespace_fd = -1;
   int mtu = 1500;
@@ -45,8 +45,8 @@ struct Address {
 struct Route {
   IpNetwork destination;
   int link_index = 0;
-  IpAddress gateway;        // any: directly on the link
-  bool on_link = false;     // the gateway is reachable though no address says so
+  IpAddress gateway;     // any: directly on the link
+  bool on_link = false;  // the gateway is reachable though no address says so
 };
 
 // Bound for ever to the namespace it was opened in; calls block, from one thread at a time. Adding what is there already is

@@ -14,9 +14,9 @@ class AddressPool {
  public:
   explicit AddressPool(const IpNetwork& network);
 
-  std::optional<IpAddress> take();           // nothing when all are taken
-  bool reserve(const IpAddress& address);    // false when taken or not of this network
-  void release(const IpAddress& address);    // unknown is fine
+  std::optional<IpAddress> take();         // nothing when all are taken
+  bool reserve(const IpAddress& address);  // false when taken or not of this network
+  void release(const IpAddress& address);  // unknown is fine
   const IpNetwork& network() const { return network_; }
   size_t free_count() const { return free_; }
 

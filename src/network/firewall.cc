@@ -37,12 +37,11 @@ Status mend_chain(linux::NftSocket& nft, const std::string& instance, const NftS
     NftBatch batch;
     std::string prefix = link_prefix(instance);
     batch.insert_rule(chain.table, chain.name, std::move(NftRule(mark).if_input_link(prefix, true).verdict(NftVerdict::kAccept)));
-    if (forward)
-      batch.insert_rule(chain.table, chain.name, std::move(NftRule(mark).if_output_link(prefix, true).verdict(NftVerdict::kAccept)));
+    if (forward) batch.insert_rule(chain.table, chain.name, std::move(NftRule(mark).if_output_link(prefix, true).verdict(NftVerdict::kAccept)));
     TRY(nft.commit(batch));
   }
-  findings.push_back({true, "the host's firewall (" + title(chain) + ") drops " + what_it_drops(chain) +
-                                "; those of pods are accepted by a rule marked " + mark,
+  findings.push_back({true,
+                      "the host's firewall (" + title(chain) + ") drops " + what_it_drops(chain) + "; those of pods are accepted by a rule marked " + mark,
                       "nothing to do; the rule goes with `reigen clean`"});
   return {};
 }
@@ -60,8 +59,8 @@ bool has_legacy_filter() {
 }
 
 std::vector<std::string> legacy_command(const char* action, const LegacyRule& rule, const std::string& instance) {
-  return {"iptables-legacy", "-w", action, rule.chain, rule.direction, link_prefix(instance) + "+",
-          "-m", "comment", "--comment", rule_mark(instance), "-j", "ACCEPT"};
+  return {"iptables-legacy",   "-w", action,  rule.chain, rule.direction, link_prefix(instance) + "+", "-m", "comment", "--comment",
+          rule_mark(instance), "-j", "ACCEPT"};
 }
 
 bool succeeds(std::vector<std::string> argv) {
@@ -84,8 +83,9 @@ void mend_legacy(const std::string& instance, std::vector<Finding>& findings) {
   for (const LegacyRule& rule : kLegacyRules) {
     if (!legacy_drops(rule.chain)) continue;
     bool mended = succeeds(legacy_command("-C", rule, instance)) || succeeds(legacy_command("-I", rule, instance));
-    findings.push_back({mended, std::string("iptables-legacy drops packets of chain ") + rule.chain +
-                                    (mended ? "; those of pods are accepted by a rule marked " + rule_mark(instance) : ""),
+    findings.push_back({mended,
+                        std::string("iptables-legacy drops packets of chain ") + rule.chain +
+                            (mended ? "; those of pods are accepted by a rule marked " + rule_mark(instance) : ""),
                         mended ? "nothing to do" : std::string("run iptables-legacy -P ") + rule.chain + " ACCEPT"});
   }
 }

@@ -27,9 +27,7 @@ constexpr MacAddress kHostMac = {0xee, 0xee, 0xee, 0xee, 0xee, 0xee};
 constexpr unsigned kNameAttempts = 8;
 
 // Nobody has these addresses; packets sent "through" them reach the host by its MAC address.
-IpAddress gateway(IpFamily family) {
-  return family == IpFamily::kV4 ? *IpAddress::parse("169.254.1.1") : *IpAddress::parse("fe80::ecee:eeff:feee:eeee");
-}
+IpAddress gateway(IpFamily family) { return family == IpFamily::kV4 ? *IpAddress::parse("169.254.1.1") : *IpAddress::parse("fe80::ecee:eeff:feee:eeee"); }
 
 MacAddress pod_mac(const IpAddress& address) {
   const uint8_t* tail = address.data() + address.size() - 4;
@@ -179,8 +177,8 @@ class HostPodNetwork final : public PodNetwork {
     for (const linux::Link& link : links) {
       auto record = parse_link_alias(options_.instance, link.alias);
       bool fits = record && !record->addresses.empty() && std::ranges::all_of(record->addresses, [&](const IpAddress& address) {
-        return std::ranges::any_of(pools_, [&](AddressPool& pool) { return pool.reserve(address); });
-      });
+                    return std::ranges::any_of(pools_, [&](AddressPool& pool) { return pool.reserve(address); });
+                  });
       if (fits) {
         attachments_[record->sandbox] = {record->sandbox, link.name, record->addresses};
         continue;
@@ -218,7 +216,8 @@ class HostPodNetwork final : public PodNetwork {
       for (const PortMapping& other : ports_) {
         bool same = other.port.protocol == port.protocol && other.port.host_port == port.host_port &&
                     (other.port.host_ip == port.host_ip || other.port.host_ip.is_any() || port.host_ip.is_any());
-        if (same) return fail(Code::kAlreadyExists, "host port " + std::to_string(port.host_port) + "/" + port.protocol + " is taken by sandbox " + other.sandbox);
+        if (same)
+          return fail(Code::kAlreadyExists, "host port " + std::to_string(port.host_port) + "/" + port.protocol + " is taken by sandbox " + other.sandbox);
       }
     }
     return {};

@@ -28,23 +28,23 @@ struct HostPort {
 
 struct Attachment {
   std::string sandbox;
-  std::string link;                   // the host's side
-  std::vector<IpAddress> addresses;   // the first is podIP
+  std::string link;                  // the host's side
+  std::vector<IpAddress> addresses;  // the first is podIP
 };
 
 struct PodNetworkOptions {
-  std::string instance;        // [a-z0-9-], at most 32: names the tables, and by its hash the links
-  std::string run_directory;   // holds the host ports across restarts; made if missing
+  std::string instance;                  // [a-z0-9-], at most 32: names the tables, and by its hash the links
+  std::string run_directory;             // holds the host ports across restarts; made if missing
   std::vector<IpNetwork> cluster_cidrs;  // what leaves them is masqueraded
   std::vector<IpNetwork> pod_cidrs;      // this node's share, one a family; addresses come from here
-  int mtu = 0;                 // 0: as the link of the default route, else 1500
+  int mtu = 0;                           // 0: as the link of the default route, else 1500
 };
 
 // What check() found in the way on this host.
 struct Finding {
   bool mended = false;
-  std::string what;   // one sentence
-  std::string remedy; // what the administrator can do
+  std::string what;    // one sentence
+  std::string remedy;  // what the administrator can do
 };
 
 // Thread-safe. Calls block (a few ms). One process per instance at a time.
@@ -71,6 +71,5 @@ class PodNetwork {
   // names it. Cheap; called now and then, and by `reigen check`.
   virtual std::vector<Finding> check() = 0;
 };
-
 
 }  // namespace reigen::network

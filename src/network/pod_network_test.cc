@@ -73,8 +73,9 @@ TEST_F(PodNetworkTest, HostPortsAnswerOnEveryAddressAndOnLoopback) {
 TEST_F(PodNetworkTest, ForeignPacketsToTheLoopbackAreDropped) {
   std::string a = pod("a");
   TestServer secret("", "secret", 22095, false, "127.0.0.1");
-  run_in(a, "ip route del local 127.0.0.0/8 dev lo table local; ip route del local 127.0.0.1 dev lo table local; ip addr del 127.0.0.1/8 dev lo; "
-            "sysctl -qw net.ipv4.conf.all.route_localnet=1; ip route add 127.0.0.1/32 via 169.254.1.1 dev eth0 onlink");
+  run_in(a,
+         "ip route del local 127.0.0.0/8 dev lo table local; ip route del local 127.0.0.1 dev lo table local; ip addr del 127.0.0.1/8 dev lo; "
+         "sysctl -qw net.ipv4.conf.all.route_localnet=1; ip route add 127.0.0.1/32 via 169.254.1.1 dev eth0 onlink");
   EXPECT_EQ(ask("", "127.0.0.1", 22095), "secret 127.0.0.1");
   EXPECT_EQ(ask(a, "127.0.0.1", 22095).substr(0, 4), "exit");
 }
@@ -110,8 +111,9 @@ TEST_F(PodNetworkTest, ARestartAdoptsLinksAndPorts) {
 TEST_F(PodNetworkTest, AFirewallThatDropsIsMendedAndNamed) {
   std::string a = pod("a"), b = pod("b");
   TestServer at_b(b, "b", 80), at_host("", "host", 22080);
-  run_in("", "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }; "
-             "add chain ip filter INPUT { type filter hook input priority 0; policy drop; }'");
+  run_in("",
+         "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }; "
+         "add chain ip filter INPUT { type filter hook input priority 0; policy drop; }'");
   EXPECT_EQ(ask(a, addresses_["b"], 80).substr(0, 4), "exit");
   auto findings = network_->check();
   EXPECT_EQ(findings.size(), 2u);

@@ -38,18 +38,24 @@ NftSet hairpin_set(IpFamily family) {
 }
 
 void append_word(std::string& bytes, uint8_t value) { bytes.append({static_cast<char>(value), '\0', '\0', '\0'}); }
-void append_port(std::string& bytes, uint16_t port) {
-  bytes.append({static_cast<char>(port >> 8), static_cast<char>(port & 0xff), '\0', '\0'});
-}
+void append_port(std::string& bytes, uint16_t port) { bytes.append({static_cast<char>(port >> 8), static_cast<char>(port & 0xff), '\0', '\0'}); }
 
 // Host ports: of one address, then of all addresses of the host.
 void add_port_rules(NftBatch& batch, const NftTable& table, IpFamily family, const std::string& chain) {
   NftFamily nft = nft_family(family);
   int words = family == IpFamily::kV4 ? 1 : 4;
-  batch.add_rule(table, chain, std::move(NftRule().destination_address(nft, 0).protocol(words).destination_port(words + 1)
-                     .look_up(0, "hostports", 0).translate_destination(nft, 0, words)));
-  batch.add_rule(table, chain, std::move(NftRule().if_destination_local().constant(IpAddress::any(family).bytes(), 0)
-                     .protocol(words).destination_port(words + 1).look_up(0, "hostports", 0).translate_destination(nft, 0, words)));
+  batch.add_rule(
+      table, chain,
+      std::move(
+          NftRule().destination_address(nft, 0).protocol(words).destination_port(words + 1).look_up(0, "hostports", 0).translate_destination(nft, 0, words)));
+  batch.add_rule(table, chain,
+                 std::move(NftRule()
+                               .if_destination_local()
+                               .constant(IpAddress::any(family).bytes(), 0)
+                               .protocol(words)
+                               .destination_port(words + 1)
+                               .look_up(0, "hostports", 0)
+                               .translate_destination(nft, 0, words)));
 }
 
 void add_source_rules(NftBatch& batch, const NftTable& table, const PodRules& rules) {
@@ -57,11 +63,11 @@ void add_source_rules(NftBatch& batch, const NftTable& table, const PodRules& ru
   std::string prefix = link_prefix(rules.instance);
   int words = rules.family == IpFamily::kV4 ? 1 : 4;
   // A pod that reaches itself through a service must see another sender, or its answer would not come back through the host.
-  batch.add_rule(table, "postrouting", std::move(NftRule().if_destination_translated().source_address(nft, 0)
-                     .destination_address(nft, words).if_in_set(0, "hairpin").masquerade()));
+  batch.add_rule(table, "postrouting",
+                 std::move(NftRule().if_destination_translated().source_address(nft, 0).destination_address(nft, words).if_in_set(0, "hairpin").masquerade()));
   if (rules.family == IpFamily::kV4)
-    batch.add_rule(table, "postrouting", std::move(NftRule().source_address(nft, 0).if_in_network(0, *IpNetwork::parse("127.0.0.0/8"))
-                       .if_output_link(prefix, true).masquerade()));
+    batch.add_rule(table, "postrouting",
+                   std::move(NftRule().source_address(nft, 0).if_in_network(0, *IpNetwork::parse("127.0.0.0/8")).if_output_link(prefix, true).masquerade()));
   auto multicast = *IpNetwork::parse(rules.family == IpFamily::kV4 ? "224.0.0.0/4" : "ff00::/8");
   batch.add_rule(table, "postrouting", std::move(NftRule().destination_address(nft, 0).if_in_network(0, multicast).verdict(NftVerdict::kReturn)));
   for (const IpNetwork& cluster : rules.cluster_cidrs)

@@ -29,8 +29,8 @@ std::string port_file_path(const std::string& run_directory) { return run_direct
 std::string format_ports(std::span<const PortMapping> ports) {
   std::string text;
   for (const PortMapping& mapping : ports)
-    text += fmt::format("{} {} {} {} {} {}\n", mapping.sandbox, mapping.port.protocol, mapping.port.host_ip.str(), mapping.port.host_port,
-                        mapping.pod.str(), mapping.port.container_port);
+    text += fmt::format("{} {} {} {} {} {}\n", mapping.sandbox, mapping.port.protocol, mapping.port.host_ip.str(), mapping.port.host_port, mapping.pod.str(),
+                        mapping.port.container_port);
   return text;
 }
 
@@ -44,8 +44,7 @@ std::vector<PortMapping> parse_ports(std::string_view text) {
     auto host = IpAddress::parse(words[2]);
     auto pod = IpAddress::parse(words[4]);
     PortMapping mapping;
-    if (!host || !pod || protocol_number(words[1]) == 0 || !parse_port(words[3], mapping.port.host_port) ||
-        !parse_port(words[5], mapping.port.container_port))
+    if (!host || !pod || protocol_number(words[1]) == 0 || !parse_port(words[3], mapping.port.host_port) || !parse_port(words[5], mapping.port.container_port))
       continue;
     mapping.sandbox = words[0];
     mapping.port.protocol = words[1];

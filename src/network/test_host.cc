@@ -33,8 +33,9 @@ std::string set_up() {
     rmdir(folder().c_str());
   });
   if (auto netns = linux::create_network_namespace(neighbour_path()); !netns) return netns.error().message();
-  std::string out = run_in("", "ip link set lo up; touch " + folder() + "/ready; ip link add out0 type veth peer name in0 && ip link set in0 netns " +
-                                   neighbour_path() + " && ip addr add 192.168.77.1/24 dev out0 && ip link set out0 up && ip route add default via 192.168.77.2");
+  std::string out =
+      run_in("", "ip link set lo up; touch " + folder() + "/ready; ip link add out0 type veth peer name in0 && ip link set in0 netns " + neighbour_path() +
+                     " && ip addr add 192.168.77.1/24 dev out0 && ip link set out0 up && ip route add default via 192.168.77.2");
   if (out.starts_with("exit")) return out;
   out = run_in(neighbour_path(), "ip addr add 192.168.77.2/24 dev in0 && ip link set in0 up && ip route add 10.0.0.0/8 via 192.168.77.1");
   return out.starts_with("exit") ? out : "";

@@ -261,7 +261,9 @@ struct GrpcRun : std::enable_shared_from_this<GrpcRun> {
 void probe_grpc(const std::string& address, const std::string& service, Executor& executor, Duration timeout, ActionDone done) {
   auto shared = std::make_shared<ActionDone>(std::move(done));
   http::dial(address, timeout, [=, &executor](Result<std::shared_ptr<ByteStream>> stream) {
-    if (!stream) return (*shared)({.output = fmt::format("timeout: failed to connect service \"{}\" within {}s: {}", address, timeout / std::chrono::seconds(1), stream.error().message())});
+    if (!stream)
+      return (*shared)({.output = fmt::format("timeout: failed to connect service \"{}\" within {}s: {}", address, timeout / std::chrono::seconds(1),
+                                              stream.error().message())});
     auto run = std::make_shared<GrpcRun>();
     run->stream = *stream;
     run->done = *shared;
@@ -273,11 +275,12 @@ void probe_grpc(const std::string& address, const std::string& service, Executor
 }
 
 void exec_action(const ActionTarget& target, const ExecAction& action, Duration timeout, ActionDone done) {
-  run_exec(target.runtime, target.executor, target.container_id, action.command, timeout, kOutputLimit, [done = std::move(done)](Result<runtime::ExecResult> result) {
-    if (!result && result.error().code() == Code::kDeadlineExceeded) return done({.output = "command timed out"});
-    if (!result) return done({.errored = true, .output = result.error().message()});
-    done({.success = result->exit_code == 0, .output = result->out});
-  });
+  run_exec(target.runtime, target.executor, target.container_id, action.command, timeout, kOutputLimit,
+           [done = std::move(done)](Result<runtime::ExecResult> result) {
+             if (!result && result.error().code() == Code::kDeadlineExceeded) return done({.output = "command timed out"});
+             if (!result) return done({.errored = true, .output = result.error().message()});
+             done({.success = result->exit_code == 0, .output = result->out});
+           });
 }
 
 }  // namespace
@@ -308,7 +311,8 @@ void run_probe(const ActionTarget& target, const ProbeHandler& handler, Duration
     const auto& tcp = *handler.tcp_socket;
     return probe_tcp(host_port(tcp.host.empty() ? target.pod_ip : tcp.host, port_number(tcp.port, target.container)), timeout, std::move(done));
   }
-  if (handler.grpc) return probe_grpc(host_port(target.pod_ip, handler.grpc->port), handler.grpc->service.value_or(""), target.executor, timeout, std::move(done));
+  if (handler.grpc)
+    return probe_grpc(host_port(target.pod_ip, handler.grpc->port), handler.grpc->service.value_or(""), target.executor, timeout, std::move(done));
   done({.errored = true, .output = "missing probe handler"});
 }
 

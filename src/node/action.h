@@ -20,9 +20,9 @@ struct ActionTarget {
 
 struct ActionResult {
   bool success = false;
-  bool errored = false;  // it could not be carried out: neither success nor failure
-  bool answered = false; // HTTP: there was an answer
-  bool warning = false;  // a success that is to be told about
+  bool errored = false;   // it could not be carried out: neither success nor failure
+  bool answered = false;  // HTTP: there was an answer
+  bool warning = false;   // a success that is to be told about
   std::string output;
 };
 

@@ -19,8 +19,7 @@ bool ended(const Pod& pod) { return pod.status.phase == "Succeeded" || pod.statu
 Rejection predicate(const char* name, const char* description) { return {name, fmt::format("Predicate {} failed: {}", name, description)}; }
 
 Rejection out_of(const std::string& resource, int64_t requested, int64_t used, int64_t capacity) {
-  return {"OutOf" + resource,
-          fmt::format("Node didn't have enough resource: {}, requested: {}, used: {}, capacity: {}", resource, requested, used, capacity)};
+  return {"OutOf" + resource, fmt::format("Node didn't have enough resource: {}, requested: {}, used: {}, capacity: {}", resource, requested, used, capacity)};
 }
 
 bool matches_selector(const Pod& pod, const Node& node) {
@@ -53,10 +52,10 @@ bool holds(const NodeSelectorRequirement& requirement, const std::string* value)
 
 bool holds(const NodeSelectorTerm& term, const Node& node) {
   if (term.match_expressions.empty() && term.match_fields.empty()) return false;
-  bool labels = std::all_of(term.match_expressions.begin(), term.match_expressions.end(), [&](const auto& one) { return holds(one, node.metadata.labels.get(one.key)); });
-  return labels && std::all_of(term.match_fields.begin(), term.match_fields.end(), [&](const auto& one) {
-    return one.key == "metadata.name" && holds(one, &node.metadata.name);
-  });
+  bool labels =
+      std::all_of(term.match_expressions.begin(), term.match_expressions.end(), [&](const auto& one) { return holds(one, node.metadata.labels.get(one.key)); });
+  return labels && std::all_of(term.match_fields.begin(), term.match_fields.end(),
+                               [&](const auto& one) { return one.key == "metadata.name" && holds(one, &node.metadata.name); });
 }
 
 bool matches_affinity(const Pod& pod, const Node& node) {
@@ -113,9 +112,9 @@ int64_t amount(const api::Map<api::Quantity>& list, std::string_view name, bool 
 
 // Those that are isolated between pods (pkg/kubelet/sysctl); all of them are namespaced on kernels this runs on.
 bool is_safe_sysctl(std::string_view name, bool host_network, bool host_ipc) {
-  static constexpr std::string_view kNetwork[] = {"ip_local_port_range", "tcp_syncookies", "ping_group_range", "ip_unprivileged_port_start",
-                                                  "ip_local_reserved_ports", "tcp_keepalive_time", "tcp_fin_timeout", "tcp_keepalive_intvl",
-                                                  "tcp_keepalive_probes", "tcp_rmem", "tcp_wmem"};
+  static constexpr std::string_view kNetwork[] = {"ip_local_port_range",     "tcp_syncookies",     "ping_group_range", "ip_unprivileged_port_start",
+                                                  "ip_local_reserved_ports", "tcp_keepalive_time", "tcp_fin_timeout",  "tcp_keepalive_intvl",
+                                                  "tcp_keepalive_probes",    "tcp_rmem",           "tcp_wmem"};
   if (name == "kernel.shm_rmid_forced") return !host_ipc;
   if (!name.starts_with("net.ipv4.") || host_network) return false;
   return std::find(std::begin(kNetwork), std::end(kNetwork), name.substr(9)) != std::end(kNetwork);
@@ -126,7 +125,8 @@ std::optional<Rejection> forbidden_sysctl(const Pod& pod) {
   for (const auto& sysctl : pod.spec.security_context->sysctls) {
     std::string name = sysctl.name;
     std::replace(name.begin(), name.end(), '/', '.');
-    if (!is_safe_sysctl(name, pod.spec.host_network, pod.spec.host_ipc)) return Rejection{"SysctlForbidden", "forbidden sysctl: \"" + sysctl.name + "\" not allowlisted"};
+    if (!is_safe_sysctl(name, pod.spec.host_network, pod.spec.host_ipc))
+      return Rejection{"SysctlForbidden", "forbidden sysctl: \"" + sysctl.name + "\" not allowlisted"};
   }
   return std::nullopt;
 }

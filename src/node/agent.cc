@@ -43,10 +43,22 @@ uint64_t version_of(const Node& node) {
 
 struct Agent::State {
   State(AgentOptions o, client::Transport& t, runtime::Runtime& r, ImageService& i, network::PodNetwork& n, Executor& e)
-      : options(std::move(o)), transport(t), client(t, "kubelet"), runtime(r), images(i), network(n), executor(e), strand(e), lease_strand(e),
-        host(read_host_facts(options)), events(t, e, {"kubelet", options.node_name}), objects(t, e, options.hollow),
-        pods(t, e, {.field_selector = "spec.nodeName=" + options.node_name}), self(t, e, {.field_selector = "metadata.name=" + options.node_name}),
-        image_gc(i, {options.image_gc_high_percent, options.image_gc_low_percent}), stats(r, e.clock(), options.node_name, options.hollow ? "" : options.data_dir),
+      : options(std::move(o)),
+        transport(t),
+        client(t, "kubelet"),
+        runtime(r),
+        images(i),
+        network(n),
+        executor(e),
+        strand(e),
+        lease_strand(e),
+        host(read_host_facts(options)),
+        events(t, e, {"kubelet", options.node_name}),
+        objects(t, e, options.hollow),
+        pods(t, e, {.field_selector = "spec.nodeName=" + options.node_name}),
+        self(t, e, {.field_selector = "metadata.name=" + options.node_name}),
+        image_gc(i, {options.image_gc_high_percent, options.image_gc_low_percent}),
+        stats(r, e.clock(), options.node_name, options.hollow ? "" : options.data_dir),
         context{options, client, runtime, images, network, executor, events, objects, facts(), dns(), nullptr, nullptr, tasks} {
     context.admit = [this](const Pod& pod) { return admit(pod); };
     context.finished = [this](const std::string& uid) { forget(uid); };
@@ -67,12 +79,12 @@ struct Agent::State {
   client::Informer<Node> self;
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<PodWorker>> workers;  // by uid
-  ImageGc image_gc;     // of the strand
+  ImageGc image_gc;                                           // of the strand
   StatsSummary stats;
-  std::string network_findings;  // of the strand: what was said last
+  std::string network_findings;                 // of the strand: what was said last
   std::map<std::string, std::string> admitted;  // key in `pods` by uid
   bool registered = false, stopped = false;
-  Node node;              // of the strand
+  Node node;                                                          // of the strand
   std::shared_ptr<const Node> shown_node = std::make_shared<Node>();  // the same for workers, under the mutex
   TimePoint status_sent{};
   TaskGroup tasks;
@@ -81,8 +93,12 @@ struct Agent::State {
   NodeFacts facts() const { return {options.node_name, options.addresses, host.cpus * 1000, host.memory}; }
   DnsSettings dns() const { return {options.cluster_dns, options.cluster_domain, options.hollow ? "" : read_host_resolv_conf()}; }
 
-  void post(std::function<void()> fn) { strand.post(tasks.wrap([fn = std::move(fn)] { fn(); })); }
-  void after(Duration delay, std::function<void()> fn) { strand.after(delay, tasks.wrap([fn = std::move(fn)] { fn(); })); }
+  void post(std::function<void()> fn) {
+    strand.post(tasks.wrap([fn = std::move(fn)] { fn(); }));
+  }
+  void after(Duration delay, std::function<void()> fn) {
+    strand.after(delay, tasks.wrap([fn = std::move(fn)] { fn(); }));
+  }
 
   std::shared_ptr<PodWorker> worker(const std::string& uid) {
     std::lock_guard lock(mutex);
@@ -342,7 +358,8 @@ struct Agent::State {
       node_event("Warning", "ImageGCFailed", result.error().message());
     } else if (result->freed < result->wanted) {
       node_event("Warning", "FreeDiskSpaceFailed",
-                 fmt::format("Failed to garbage collect required amount of images. Attempted to free {} bytes, but only found {} bytes eligible to free.", result->wanted, result->freed));
+                 fmt::format("Failed to garbage collect required amount of images. Attempted to free {} bytes, but only found {} bytes eligible to free.",
+                             result->wanted, result->freed));
     }
     after(kImageGcPeriod, [this] { collect_images(); });
   }

@@ -32,19 +32,19 @@ class PodWorker;
 
 struct AgentOptions {
   std::string node_name;
-  std::string data_dir;            // pods' volumes, logs, checkpoints; kept over reboots
-  std::string run_dir;             // short; gone after a reboot
+  std::string data_dir;  // pods' volumes, logs, checkpoints; kept over reboots
+  std::string run_dir;   // short; gone after a reboot
   std::string instance;
   std::vector<std::string> addresses;  // the node's own IPs, the first is hostIP
-  std::string cluster_dns;         // "" : pods get the host's resolv.conf
+  std::string cluster_dns;             // "" : pods get the host's resolv.conf
   std::string cluster_domain = "cluster.local";
-  std::string version = "v1.32.0";  // nodeInfo.kubeletVersion
+  std::string version = "v1.32.0";     // nodeInfo.kubeletVersion
   std::vector<std::string> pod_cidrs;  // put into spec.podCIDRs at registration when not empty
-  int kubelet_port = 10250;        // status.daemonEndpoints
+  int kubelet_port = 10250;            // status.daemonEndpoints
   int max_pods = 110;
-  bool seccomp_default = false;    // RuntimeDefault where a pod says nothing
-  bool hollow = false;             // no volumes, files, probes and host facts: HollowRuntime
-  int64_t hollow_cpu = 32;         // cores
+  bool seccomp_default = false;  // RuntimeDefault where a pod says nothing
+  bool hollow = false;           // no volumes, files, probes and host facts: HollowRuntime
+  int64_t hollow_cpu = 32;       // cores
   int64_t hollow_memory = int64_t{256} << 30;
   std::map<std::string, std::string> labels;
   Duration lease_period = std::chrono::seconds(10);
@@ -56,8 +56,8 @@ struct AgentOptions {
 
 class Agent {
  public:
-  Agent(AgentOptions options, client::Transport& transport, runtime::Runtime& runtime, ImageService& images,
-        network::PodNetwork& network, Executor& executor, Poller* poller);
+  Agent(AgentOptions options, client::Transport& transport, runtime::Runtime& runtime, ImageService& images, network::PodNetwork& network, Executor& executor,
+        Poller* poller);
   ~Agent();  // stops; pods keep running
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;

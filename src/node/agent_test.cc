@@ -195,7 +195,8 @@ class AgentTest : public testing::Test {
     layer_ = dir_ + "/layer";
     for (const char* name : {"/bin", "/etc", "/tmp"}) ASSERT_TRUE(make_directories(layer_ + name));
     ASSERT_TRUE(run_checked({.argv = {"cp", *busybox, layer_ + "/bin/busybox"}}));
-    for (const char* name : {"sh", "sleep", "cat", "echo", "env", "true", "test", "touch", "rm"}) ASSERT_EQ(0, ::symlink("busybox", (layer_ + "/bin/" + name).c_str()));
+    for (const char* name : {"sh", "sleep", "cat", "echo", "env", "true", "test", "touch", "rm"})
+      ASSERT_EQ(0, ::symlink("busybox", (layer_ + "/bin/" + name).c_str()));
     images_ = std::make_unique<FolderImages>(layer_);
     start();
   }
@@ -275,8 +276,12 @@ TEST_F(AgentTest, RunsAPodAndDeletesItGracefully) {
 
 TEST_F(AgentTest, RestartsWithBackOffAndTellsWhy) {
   api_.put(api::Object::of(make_pod("p1", {"sh", "-c", "echo because > /dev/termination-log; exit 3"})));
-  ASSERT_TRUE(wait([](const Pod& pod) { return !pod.status.container_statuses.empty() && pod.status.container_statuses[0].state.waiting &&
-                                               pod.status.container_statuses[0].state.waiting->reason == "CrashLoopBackOff"; }, "p1"));
+  ASSERT_TRUE(wait(
+      [](const Pod& pod) {
+        return !pod.status.container_statuses.empty() && pod.status.container_statuses[0].state.waiting &&
+               pod.status.container_statuses[0].state.waiting->reason == "CrashLoopBackOff";
+      },
+      "p1"));
   auto status = api_.get<Pod>("default", "p1")->status.container_statuses[0];
   EXPECT_EQ(1, status.restart_count);
   EXPECT_EQ("because\n", status.last_state.terminated->message);
@@ -367,8 +372,12 @@ TEST_F(AgentTest, AMissingImageBacksOff) {
   Pod pod = make_pod("p1", {});
   pod.spec.containers[0].image = "nosuch";
   api_.put(api::Object::of(pod));
-  ASSERT_TRUE(wait([](const Pod& p) { return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.waiting &&
-                                             p.status.container_statuses[0].state.waiting->reason == "ImagePullBackOff"; }, "p1"));
+  ASSERT_TRUE(wait(
+      [](const Pod& p) {
+        return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.waiting &&
+               p.status.container_statuses[0].state.waiting->reason == "ImagePullBackOff";
+      },
+      "p1"));
   EXPECT_NE(std::string::npos, api_.events().find("Failed: Failed to pull image \"nosuch\""));
 }
 

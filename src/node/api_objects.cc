@@ -13,7 +13,7 @@ Result<T> named(Result<T> found, const char* kind, const std::string& name) {
   if (!found && found.error().code() == Code::kNotFound) return fail(Code::kNotFound, std::string(kind) + " \"" + name + "\" not found");
   return found;
 }
-}
+}  // namespace
 
 ApiObjects::ApiObjects(client::Transport& transport, Executor& executor, bool quiet)
     : client_(transport, "kubelet"), executor_(executor), quiet_(quiet), services_(transport, executor) {}

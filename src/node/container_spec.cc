@@ -37,7 +37,8 @@ int oom_score(const Pod& pod, const Container& container, int64_t node_memory) {
 }
 
 template <class T>
-std::optional<T> pick(const SecurityContext* own, const PodSecurityContext* pod, std::optional<T> SecurityContext::*first, std::optional<T> PodSecurityContext::*second) {
+std::optional<T> pick(const SecurityContext* own, const PodSecurityContext* pod, std::optional<T> SecurityContext::* first,
+                      std::optional<T> PodSecurityContext::* second) {
   if (own && own->*first) return own->*first;
   return pod ? pod->*second : std::nullopt;
 }
@@ -54,7 +55,8 @@ Status set_user(const SpecContext& c, const SecurityContext* own, const PodSecur
   }
   bool non_root = pick<bool>(own, pod, &SecurityContext::run_as_non_root, &PodSecurityContext::run_as_non_root).value_or(false);
   if (!non_root) return {};
-  std::string where = " (pod: \"" + c.pod.metadata.name + "_" + c.pod.metadata.namespace_ + "(" + c.pod.metadata.uid + ")\", container: " + c.container.name + ")";
+  std::string where =
+      " (pod: \"" + c.pod.metadata.name + "_" + c.pod.metadata.namespace_ + "(" + c.pod.metadata.uid + ")\", container: " + c.container.name + ")";
   if (uid) {
     if (*uid == 0) return fail(Code::kInvalidArgument, "container's runAsUser breaks non-root policy" + where);
     return {};
@@ -73,7 +75,8 @@ Status set_seccomp(const SpecContext& c, const SecurityContext* own, const PodSe
   if (type == "RuntimeDefault") security.seccomp = runtime::SeccompKind::kRuntimeDefault;
   if (type == "Localhost") {
     std::string file = profile->localhost_profile.value_or("");
-    if (file.empty() || file.find("..") != std::string::npos) return fail(Code::kInvalidArgument, "localhostProfile must be set if seccompProfile type is Localhost.");
+    if (file.empty() || file.find("..") != std::string::npos)
+      return fail(Code::kInvalidArgument, "localhostProfile must be set if seccompProfile type is Localhost.");
     security.seccomp = runtime::SeccompKind::kFile;
     security.seccomp_file = c.seccomp_root + "/" + file;
   }
@@ -123,7 +126,9 @@ Result<runtime::ContainerSpec> make_container_spec(const SpecContext& c) {
   spec.root.layers = c.image.layers;
   // As Docker: a command replaces entrypoint and arguments, arguments alone keep the entrypoint.
   std::vector<std::string> command = c.container.command.empty() ? c.image.entrypoint : expand_all(c.container.command, c.env);
-  std::vector<std::string> args = !c.container.args.empty() ? expand_all(c.container.args, c.env) : c.container.command.empty() ? c.image.cmd : std::vector<std::string>();
+  std::vector<std::string> args = !c.container.args.empty()     ? expand_all(c.container.args, c.env)
+                                  : c.container.command.empty() ? c.image.cmd
+                                                                : std::vector<std::string>();
   spec.argv = std::move(command);
   spec.argv.insert(spec.argv.end(), args.begin(), args.end());
   if (spec.argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
@@ -162,20 +167,34 @@ std::optional<UnsupportedField> unsupported_volume(const Volume& volume, size_t 
     if (!set) return std::nullopt;
     return UnsupportedField{at + name, "volumes of this kind are not supported by this node"};
   };
-  const std::pair<bool, const char*> kinds[] = {
-      {volume.persistent_volume_claim.has_value(), "persistentVolumeClaim"}, {volume.nfs.has_value(), "nfs"}, {volume.iscsi.has_value(), "iscsi"},
-      {volume.csi.has_value(), "csi"}, {volume.ephemeral.has_value(), "ephemeral"}, {volume.image.has_value(), "image"}, {volume.git_repo.has_value(), "gitRepo"},
-      {volume.fc.has_value(), "fc"}, {volume.rbd.has_value(), "rbd"}, {volume.cephfs.has_value(), "cephfs"}, {volume.glusterfs.has_value(), "glusterfs"},
-      {volume.flex_volume.has_value(), "flexVolume"}, {volume.gce_persistent_disk.has_value(), "gcePersistentDisk"},
-      {volume.aws_elastic_block_store.has_value(), "awsElasticBlockStore"}, {volume.azure_disk.has_value(), "azureDisk"}, {volume.azure_file.has_value(), "azureFile"},
-      {volume.cinder.has_value(), "cinder"}, {volume.vsphere_volume.has_value(), "vsphereVolume"}, {volume.portworx_volume.has_value(), "portworxVolume"}};
+  const std::pair<bool, const char*> kinds[] = {{volume.persistent_volume_claim.has_value(), "persistentVolumeClaim"},
+                                                {volume.nfs.has_value(), "nfs"},
+                                                {volume.iscsi.has_value(), "iscsi"},
+                                                {volume.csi.has_value(), "csi"},
+                                                {volume.ephemeral.has_value(), "ephemeral"},
+                                                {volume.image.has_value(), "image"},
+                                                {volume.git_repo.has_value(), "gitRepo"},
+                                                {volume.fc.has_value(), "fc"},
+                                                {volume.rbd.has_value(), "rbd"},
+                                                {volume.cephfs.has_value(), "cephfs"},
+                                                {volume.glusterfs.has_value(), "glusterfs"},
+                                                {volume.flex_volume.has_value(), "flexVolume"},
+                                                {volume.gce_persistent_disk.has_value(), "gcePersistentDisk"},
+                                                {volume.aws_elastic_block_store.has_value(), "awsElasticBlockStore"},
+                                                {volume.azure_disk.has_value(), "azureDisk"},
+                                                {volume.azure_file.has_value(), "azureFile"},
+                                                {volume.cinder.has_value(), "cinder"},
+                                                {volume.vsphere_volume.has_value(), "vsphereVolume"},
+                                                {volume.portworx_volume.has_value(), "portworxVolume"}};
   for (const auto& [set, name] : kinds) {
     if (auto found = kind(set, name)) return found;
   }
-  if (volume.empty_dir && volume.empty_dir->medium.starts_with("HugePages")) return UnsupportedField{at + "emptyDir.medium", "huge pages are not supported by this node"};
+  if (volume.empty_dir && volume.empty_dir->medium.starts_with("HugePages"))
+    return UnsupportedField{at + "emptyDir.medium", "huge pages are not supported by this node"};
   if (volume.projected) {
     for (size_t i = 0; i < volume.projected->sources.size(); ++i) {
-      if (volume.projected->sources[i].cluster_trust_bundle) return UnsupportedField{at + "projected.sources[" + std::to_string(i) + "].clusterTrustBundle", "cluster trust bundles are not supported"};
+      if (volume.projected->sources[i].cluster_trust_bundle)
+        return UnsupportedField{at + "projected.sources[" + std::to_string(i) + "].clusterTrustBundle", "cluster trust bundles are not supported"};
     }
   }
   return std::nullopt;
@@ -187,16 +206,19 @@ std::optional<UnsupportedField> unsupported_in(const Container& container, const
   if (!container.volume_devices.empty()) return UnsupportedField{at + "volumeDevices", "block devices are not supported by this node"};
   if (!container.resources.claims.empty()) return UnsupportedField{at + "resources.claims", "dynamic resources are not supported by this node"};
   for (const auto& [name, quantity] : container.resources.limits) {
-    if (name.starts_with("hugepages-") || name.find('/') != std::string::npos) return UnsupportedField{at + "resources.limits[" + name + "]", "this node does not offer it"};
+    if (name.starts_with("hugepages-") || name.find('/') != std::string::npos)
+      return UnsupportedField{at + "resources.limits[" + name + "]", "this node does not offer it"};
   }
   if (container.security_context) {
     const auto& security = *container.security_context;
-    if (security.app_armor_profile && security.app_armor_profile->type == "Localhost") return UnsupportedField{at + "securityContext.appArmorProfile", "AppArmor profiles are not supported by this node"};
+    if (security.app_armor_profile && security.app_armor_profile->type == "Localhost")
+      return UnsupportedField{at + "securityContext.appArmorProfile", "AppArmor profiles are not supported by this node"};
     if (security.windows_options) return UnsupportedField{at + "securityContext.windowsOptions", "this is a Linux node"};
   }
   for (size_t i = 0; i < container.volume_mounts.size(); ++i) {
     const auto& mode = container.volume_mounts[i].recursive_read_only;
-    if (mode && *mode == "Enabled") return UnsupportedField{at + "volumeMounts[" + std::to_string(i) + "].recursiveReadOnly", "recursive read-only mounts are not supported by this node"};
+    if (mode && *mode == "Enabled")
+      return UnsupportedField{at + "volumeMounts[" + std::to_string(i) + "].recursiveReadOnly", "recursive read-only mounts are not supported by this node"};
   }
   return std::nullopt;
 }

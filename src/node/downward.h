@@ -18,7 +18,7 @@ struct NodeFacts {
 // kInvalidArgument for a path Kubernetes does not know.
 Result<std::string> field_value(const api::corev1::Pod& pod, const std::string& path, const NodeFacts& facts, const std::vector<std::string>& pod_ips);
 // `container`: the one asking; the selector may name another of the pod.
-Result<std::string> resource_value(const api::corev1::Pod& pod, const api::corev1::Container& container,
-                                   const api::corev1::ResourceFieldSelector& selector, const NodeFacts& facts);
+Result<std::string> resource_value(const api::corev1::Pod& pod, const api::corev1::Container& container, const api::corev1::ResourceFieldSelector& selector,
+                                   const NodeFacts& facts);
 
 }  // namespace reigen::node

@@ -177,8 +177,8 @@ std::vector<std::string> ContainerEnvironment::list() const {
   return out;
 }
 
-Result<ContainerEnvironment> make_environment(const Pod& pod, const Container& container, const NodeFacts& facts,
-                                              const std::vector<std::string>& pod_ips, PodObjects& objects) {
+Result<ContainerEnvironment> make_environment(const Pod& pod, const Container& container, const NodeFacts& facts, const std::vector<std::string>& pod_ips,
+                                              PodObjects& objects) {
   return Builder(pod, container, facts, pod_ips, objects).build();
 }
 

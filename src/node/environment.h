@@ -22,8 +22,8 @@ std::string expand_variables(std::string_view text, const Environment& first, co
 Environment service_environment(const std::vector<std::shared_ptr<const api::corev1::Service>>& services);
 
 struct ContainerEnvironment {
-  Environment own;       // of the container's spec
-  Environment services;  // less than `own`
+  Environment own;                        // of the container's spec
+  Environment services;                   // less than `own`
   std::vector<std::string> list() const;  // "K=V"
 };
 

@@ -21,9 +21,9 @@ class Transport;
 namespace reigen::node {
 
 struct HollowOptions {
-  size_t count = 1;              // at most 16,384: each has a /24 of 100.64.0.0/10 for its pods
+  size_t count = 1;                // at most 16,384: each has a /24 of 100.64.0.0/10 for its pods
   std::string prefix = "hollow-";  // names are prefix + number, from 0
-  int64_t cpu = 32;              // cores
+  int64_t cpu = 32;                // cores
   int64_t memory = int64_t{256} << 30;
   int64_t max_pods = 110;
   std::map<std::string, std::string> labels;

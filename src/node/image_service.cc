@@ -55,7 +55,7 @@ class StoreImageService final : public ImageService {
   }
 
   Result<DiskSpace> disk() override {
-    struct statvfs fs {};
+    struct statvfs fs{};
     if (::statvfs(store_.directory().c_str(), &fs) != 0) return fail_errno("size of the file system of " + store_.directory());
     return DiskSpace{fs.f_blocks * fs.f_frsize, fs.f_bavail * fs.f_frsize};
   }
@@ -123,9 +123,7 @@ class HollowImageService final : public ImageService {
 
 }  // namespace
 
-std::unique_ptr<ImageService> make_image_service(image::ImageStore& store, image::Puller& puller) {
-  return std::make_unique<StoreImageService>(store, puller);
-}
+std::unique_ptr<ImageService> make_image_service(image::ImageStore& store, image::Puller& puller) { return std::make_unique<StoreImageService>(store, puller); }
 std::unique_ptr<ImageService> make_hollow_image_service() { return std::make_unique<HollowImageService>(); }
 
 }  // namespace reigen::node

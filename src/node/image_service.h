@@ -18,8 +18,8 @@ namespace reigen::node {
 
 // What a container takes from its image.
 struct ImageInfo {
-  std::string id;        // "sha256:…" of the configuration
-  std::string ref;       // status.containerStatuses[].imageID: a repo digest, or the id
+  std::string id;   // "sha256:…" of the configuration
+  std::string ref;  // status.containerStatuses[].imageID: a repo digest, or the id
   uint64_t size = 0;
   std::vector<std::string> layers;  // lowest first
   std::vector<std::string> entrypoint, cmd, env, volumes;

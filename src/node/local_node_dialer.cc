@@ -47,7 +47,8 @@ std::string exit_status_json(int code) {
 
 // One exec or attach: the runtime's session joined with the client's.
 struct Joined : std::enable_shared_from_this<Joined> {
-  Joined(Executor& e, std::unique_ptr<runtime::Session> s, std::shared_ptr<http::RemoteCommandSession> c) : executor(e), session(std::move(s)), client(std::move(c)) {}
+  Joined(Executor& e, std::unique_ptr<runtime::Session> s, std::shared_ptr<http::RemoteCommandSession> c)
+      : executor(e), session(std::move(s)), client(std::move(c)) {}
   Executor& executor;
   std::unique_ptr<runtime::Session> session;
   std::shared_ptr<http::RemoteCommandSession> client;
@@ -216,14 +217,16 @@ void LocalNodeDialer::node_http(apiserver::NodeHttpRequest request, HttpDone don
   while (path.starts_with("//")) path.erase(0, 1);
   if (path == "/healthz" || path == "healthz") return done(apiserver::NodeHttpResponse{200, "text/plain; charset=utf-8", "ok"});
   if (path == "/stats/summary" || path == "stats/summary") {
-    executor_.post(tasks_.wrap([agent, done = std::move(done)]() mutable { done(apiserver::NodeHttpResponse{200, "application/json", agent->stats_summary()}); }));
+    executor_.post(
+        tasks_.wrap([agent, done = std::move(done)]() mutable { done(apiserver::NodeHttpResponse{200, "application/json", agent->stats_summary()}); }));
     return;
   }
   while (path.starts_with('/')) path.erase(0, 1);
   while (path.ends_with('/')) path.pop_back();
   if (path == "pods" || path == "runningpods") {
     bool running = path == "runningpods";
-    executor_.post(tasks_.wrap([agent, running, done = std::move(done)]() mutable { done(apiserver::NodeHttpResponse{200, "application/json", agent->pods_json(running)}); }));
+    executor_.post(tasks_.wrap(
+        [agent, running, done = std::move(done)]() mutable { done(apiserver::NodeHttpResponse{200, "application/json", agent->pods_json(running)}); }));
     return;
   }
   done(apiserver::NodeHttpResponse{404, "text/plain; charset=utf-8", "404 page not found\n"});

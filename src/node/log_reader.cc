@@ -54,7 +54,7 @@ class LogPump : public std::enable_shared_from_this<LogPump> {
 
   // Another file has the name by now: the old one was read to its end, go on with the new one.
   bool rotated() {
-    struct stat mine {}, named {};
+    struct stat mine{}, named{};
     if (!fd_) return ::stat(path_.c_str(), &named) == 0;
     return ::fstat(fd_.get(), &mine) == 0 && ::stat(path_.c_str(), &named) == 0 && mine.st_ino != named.st_ino;
   }
@@ -95,7 +95,9 @@ class LogPump : public std::enable_shared_from_this<LogPump> {
 
   // An empty write fails once the reader has closed; its answer may come later.
   bool client_gone() {
-    out_->write("", [self = shared_from_this()](Status status) { if (!status) self->gone_ = true; });
+    out_->write("", [self = shared_from_this()](Status status) {
+      if (!status) self->gone_ = true;
+    });
     return gone_;
   }
 

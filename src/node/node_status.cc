@@ -35,11 +35,10 @@ struct Wanted {
   const char* reason;
   const char* message;
 };
-constexpr Wanted kConditions[] = {
-    {"MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
-    {"DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
-    {"PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
-    {"Ready", true, "KubeletReady", "kubelet is posting ready status"}};
+constexpr Wanted kConditions[] = {{"MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
+                                  {"DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+                                  {"PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
+                                  {"Ready", true, "KubeletReady", "kubelet is posting ready status"}};
 
 bool set_conditions(NodeStatus& status, api::Time now) {
   bool changed = false;
@@ -82,7 +81,7 @@ HostFacts read_host_facts(const AgentOptions& options) {
   }
   out.cpus = std::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN));
   out.memory = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (::statvfs(options.data_dir.c_str(), &fs) == 0) out.disk = static_cast<int64_t>(fs.f_blocks * fs.f_frsize);
   return out;
 }
@@ -102,8 +101,8 @@ Node make_node(const AgentOptions& options, const HostFacts& host, const runtime
   return node;
 }
 
-bool update_node_status(Node& node, const AgentOptions& options, const HostFacts& host, const runtime::Runtime& runtime,
-                        const std::vector<NodeImage>& images, api::Time now) {
+bool update_node_status(Node& node, const AgentOptions& options, const HostFacts& host, const runtime::Runtime& runtime, const std::vector<NodeImage>& images,
+                        api::Time now) {
   NodeStatus before = node.status;
   auto& status = node.status;
   using Format = api::Quantity::Format;

@@ -32,7 +32,7 @@ void collect_files(const std::string& folder, const std::string& prefix, std::se
   auto names = list_directory(folder);
   if (!names) return;
   for (const auto& name : *names) {
-    struct stat info {};
+    struct stat info{};
     std::string path = folder + "/" + name, relative = prefix.empty() ? name : prefix + "/" + name;
     if (::lstat(path.c_str(), &info) != 0) continue;
     if (S_ISDIR(info.st_mode)) collect_files(path, relative, out);

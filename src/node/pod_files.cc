@@ -77,8 +77,9 @@ std::string hosts_file(const Pod& pod, const std::vector<std::string>& pod_ips, 
   if (pod.spec.host_network) {
     out = "# Kubernetes-managed hosts file (host network).\n" + host_file;
   } else {
-    out = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
-          "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n";
+    out =
+        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
+        "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n";
     std::string fqdn = pod_fqdn(pod, domain), name = pod_host_name(pod);
     for (const auto& ip : pod_ips) out += ip + "\t" + (fqdn.empty() ? "" : fqdn + "\t") + name + "\n";
   }

@@ -9,12 +9,12 @@
 namespace reigen::node {
 
 struct DnsSettings {
-  std::string server;          // the cluster's; empty: none
+  std::string server;  // the cluster's; empty: none
   std::string domain = "cluster.local";
   std::string host_resolv_conf;  // text of the host's file
 };
 
-std::string pod_host_name(const api::corev1::Pod& pod);  // at most 63 bytes
+std::string pod_host_name(const api::corev1::Pod& pod);                        // at most 63 bytes
 std::string pod_fqdn(const api::corev1::Pod& pod, const std::string& domain);  // "" without a subdomain
 std::string hosts_file(const api::corev1::Pod& pod, const std::vector<std::string>& pod_ips, const std::string& domain, const std::string& host_file);
 std::string resolv_conf(const api::corev1::Pod& pod, const DnsSettings& settings);

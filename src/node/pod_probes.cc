@@ -40,7 +40,9 @@ void PodWorker::fire_probe(const std::string& id, ProbeKind kind) {
   if (!slot || !slot->active() || slot->stopping) return;
   const Probe* probe = probe_of(*slot->spec, static_cast<size_t>(kind));
   if (!probe) return;
-  std::string ip = base_.spec.host_network ? (context_.facts.host_ips.empty() ? "127.0.0.1" : context_.facts.host_ips.front()) : pod_ips_.empty() ? "" : pod_ips_.front();
+  std::string ip = base_.spec.host_network ? (context_.facts.host_ips.empty() ? "127.0.0.1" : context_.facts.host_ips.front())
+                   : pod_ips_.empty()      ? ""
+                                           : pod_ips_.front();
   ActionTarget target{context_.runtime, context_.executor, id, ip, *slot->spec};
   run_probe(target, *probe, std::chrono::seconds(std::max(probe->timeout_seconds, 1)), [self = shared_from_this(), id, kind](ActionResult result) {
     self->post([self = self.get(), id, kind, result = std::move(result)] { self->probe_done(id, kind, result); });
@@ -73,7 +75,8 @@ void PodWorker::probe_done(const std::string& id, ProbeKind kind, ActionResult r
   }
   if (kill) {
     int64_t grace = probe->termination_grace_period_seconds.value_or(base_.spec.termination_grace_period_seconds.value_or(30));
-    stop(*slot, std::chrono::seconds(grace), "Container " + slot->spec->name + " failed " + (kind == ProbeKind::kStartup ? "startup" : "liveness") + " probe, will be restarted");
+    stop(*slot, std::chrono::seconds(grace),
+         "Container " + slot->spec->name + " failed " + (kind == ProbeKind::kStartup ? "startup" : "liveness") + " probe, will be restarted");
     return sync();
   }
   if (kind == ProbeKind::kStartup && state.passed) {

@@ -76,14 +76,17 @@ std::vector<network::HostPort> host_ports(const Pod& pod) {
 
 std::string PodWorker::pod_dir() const { return context_.options.data_dir + "/pods/" + uid_; }
 std::string PodWorker::log_root() const { return context_.options.data_dir + "/logs/" + namespace__ + "_" + name_ + "_" + uid_; }
-std::string PodWorker::log_path(const std::string& container, int attempt) const { return log_root() + "/" + container + "/" + std::to_string(attempt) + ".log"; }
+std::string PodWorker::log_path(const std::string& container, int attempt) const {
+  return log_root() + "/" + container + "/" + std::to_string(attempt) + ".log";
+}
 std::string PodWorker::termination_file(const std::string& container, int attempt) const {
   return pod_dir() + "/containers/" + container + "/" + std::to_string(attempt);
 }
 
 VolumeContext PodWorker::volume_context() {
-  return {base_, context_.facts, pod_ips_, context_.objects, pod_dir(),
-          fmt::format("{:x}_{}", context_.executor.clock().wall().time_since_epoch().count(), ++generation_)};
+  return {base_,     context_.facts,
+          pod_ips_,  context_.objects,
+          pod_dir(), fmt::format("{:x}_{}", context_.executor.clock().wall().time_since_epoch().count(), ++generation_)};
 }
 
 bool PodWorker::ensure_volumes() {
@@ -155,7 +158,9 @@ Status PodWorker::make_sandbox() {
   spec.hostname = pod_host_name(base_);
   if (base_.spec.set_hostname_as_fqdn.value_or(false)) {
     if (auto fqdn = pod_fqdn(base_, context_.dns.domain); !fqdn.empty()) spec.hostname = fqdn;
-    if (spec.hostname.size() > 64) return fail(Code::kInvalidArgument, "failed to construct FQDN from pod hostname and cluster domain, FQDN " + spec.hostname + " is too long (64 characters is the max)");
+    if (spec.hostname.size() > 64)
+      return fail(Code::kInvalidArgument,
+                  "failed to construct FQDN from pod hostname and cluster domain, FQDN " + spec.hostname + " is too long (64 characters is the max)");
   }
   spec.cgroup_parent = pod_cgroup(base_);
   spec.resources = pod_resources(base_);
@@ -181,7 +186,8 @@ Status PodWorker::make_sandbox() {
 Status PodWorker::write_files() {
   std::string host = base_.spec.host_network ? read_file("/etc/hosts", 1 << 20).value_or("") : "";
   TRY(make_directories(pod_dir(), 0750));
-  TRY(write_existing_or_new(pod_dir() + "/etc-hosts", hosts_file(base_, base_.spec.host_network ? std::vector<std::string>() : pod_ips_, context_.dns.domain, host)));
+  TRY(write_existing_or_new(pod_dir() + "/etc-hosts",
+                            hosts_file(base_, base_.spec.host_network ? std::vector<std::string>() : pod_ips_, context_.dns.domain, host)));
   TRY(write_existing_or_new(pod_dir() + "/resolv.conf", resolv_conf(base_, context_.dns)));
   files_ready_ = true;
   return {};
@@ -208,7 +214,8 @@ bool PodWorker::in_backoff(Slot& slot) {
   bool since = slot.backoff_at && ended - *slot.backoff_at <= 2 * kMaxBackoff && now - ended < slot.backoff;
   if (!since) return false;
   bool first = !slot.waiting || slot.waiting->reason != "CrashLoopBackOff";
-  wait_with(slot, "CrashLoopBackOff", "back-off " + go_duration(slot.backoff) + " restarting failed container=" + slot.spec->name + " pod=" + format_pod(base_));
+  wait_with(slot, "CrashLoopBackOff",
+            "back-off " + go_duration(slot.backoff) + " restarting failed container=" + slot.spec->name + " pod=" + format_pod(base_));
   if (first) event(slot, true, "BackOff", "Back-off restarting failed container " + slot.spec->name + " in pod " + format_pod(base_));
   retry_after(slot.backoff - (now - ended));
   return true;
@@ -265,7 +272,8 @@ void PodWorker::begin_pull(Slot& slot, const std::string&) {
   for (const auto& reference : base_.spec.image_pull_secrets) {
     auto secret = context_.objects.secret(namespace__, reference.name);
     if (!secret) {
-      event(true, "FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (" + reference.name + "); attempting to pull the image may not succeed.");
+      event(true, "FailedToRetrieveImagePullSecret",
+            "Unable to retrieve some image pull secrets (" + reference.name + "); attempting to pull the image may not succeed.");
       continue;
     }
     for (const char* key : {".dockerconfigjson", ".dockercfg"}) {
@@ -283,7 +291,8 @@ void PodWorker::begin_pull(Slot& slot, const std::string&) {
       if (*shared) {
         auto ms = (self->context_.executor.clock().now() - begun) / std::chrono::milliseconds(1);
         std::string took = ms < 1000 ? fmt::format("{}ms", ms) : fmt::format("{:.3f}s", static_cast<double>(ms) / 1000);
-        self->event(*slot, false, "Pulled", fmt::format("Successfully pulled image \"{}\" in {} ({} including waiting). Image size: {} bytes.", image, took, took, (*shared)->size));
+        self->event(*slot, false, "Pulled",
+                    fmt::format("Successfully pulled image \"{}\" in {} ({} including waiting). Image size: {} bytes.", image, took, took, (*shared)->size));
         slot->image_backoff = {};
         slot->image_backoff_at.reset();
         slot->pulled = std::move(*shared);
@@ -313,8 +322,15 @@ Result<runtime::ContainerSpec> PodWorker::spec_for(Slot& slot, const ImageInfo& 
   }
   spec.id = system_random().hex(32);
   spec.sandbox_id = sandbox_id_;
-  spec.labels = {{"pod_uid", uid_}, {"pod_name", name_}, {"pod_namespace", namespace__}, {"name", slot.spec->name}, {"attempt", std::to_string(attempt)},
-                 {"image", slot.spec->image}, {"image_ref", image.ref}, {"stop_signal", image.stop_signal}, {"spec_image", slot.spec->image}};
+  spec.labels = {{"pod_uid", uid_},
+                 {"pod_name", name_},
+                 {"pod_namespace", namespace__},
+                 {"name", slot.spec->name},
+                 {"attempt", std::to_string(attempt)},
+                 {"image", slot.spec->image},
+                 {"image_ref", image.ref},
+                 {"stop_signal", image.stop_signal},
+                 {"spec_image", slot.spec->image}};
   if (context_.options.hollow) return spec;
   (void)remove_subpaths(pod_dir(), slot.spec->name);
   Environment all = env.services;
@@ -422,7 +438,7 @@ void PodWorker::rotate_logs() {
   for (const auto& slot : slots_) {
     if (!slot.active() || slot.run->id.empty()) continue;
     std::string path = log_path(slot.spec->name, slot.run->attempt);
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0 || info.st_size < context_.options.log_max_bytes) continue;
     for (int i = context_.options.log_max_files - 1; i >= 1; --i) {
       std::string from = i == 1 ? path : path + "." + std::to_string(i - 1);

@@ -15,8 +15,8 @@ namespace reigen::node {
 struct ContainerRun {
   enum class State : unsigned char { kCreated, kRunning, kExited };
   State state = State::kCreated;
-  std::string id;      // "" for a run that only an earlier status tells of
-  int attempt = 0;     // restartCount of this run
+  std::string id;   // "" for a run that only an earlier status tells of
+  int attempt = 0;  // restartCount of this run
   std::string image, image_id;
   int exit_code = 0;
   std::string reason, message;
@@ -36,8 +36,8 @@ struct PodView {
   std::map<std::string, ContainerView> containers;  // init containers too: ephemeral ones too: names are unique in a pod
   bool sandbox_ready = false;
   std::vector<std::string> pod_ips, host_ips;
-  bool terminal = false;            // nothing of it runs and nothing will
-  bool rejected = false;            // never taken: no container has a status
+  bool terminal = false;                      // nothing of it runs and nothing will
+  bool rejected = false;                      // never taken: no container has a status
   std::string failed_reason, failed_message;  // evicted, rejected, deadline exceeded: phase Failed
   std::optional<api::Time> start_time;
 };

@@ -111,13 +111,14 @@ class Projector {
 Status own_group(const std::string& path, std::optional<gid_t> group) {
   if (!group) return {};
   if (::chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) return fail_errno("chown " + path);
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) == 0 && ::chmod(path.c_str(), (info.st_mode & 07777) | 02770) != 0) return fail_errno("chmod " + path);
   return {};
 }
 
 Status prepare_empty_dir(const VolumeContext& context, const EmptyDirVolumeSource& source, const std::string& path) {
-  if (!source.medium.empty() && source.medium != "Memory") return fail(Code::kUnimplemented, "emptyDir.medium " + source.medium + " is not supported by this node");
+  if (!source.medium.empty() && source.medium != "Memory")
+    return fail(Code::kUnimplemented, "emptyDir.medium " + source.medium + " is not supported by this node");
   bool fresh = !path_exists(path);
   TRY(make_directories(path, 0777));
   if (source.medium == "Memory" && !linux::is_mount_point(path)) {
@@ -133,7 +134,7 @@ Status prepare_empty_dir(const VolumeContext& context, const EmptyDirVolumeSourc
 Status check_host_path(const HostPathVolumeSource& source) {
   const std::string& path = source.path;
   std::string type = source.type.value_or("");
-  struct stat info {};
+  struct stat info{};
   bool there = ::stat(path.c_str(), &info) == 0;
   if (type == "DirectoryOrCreate" && !there) return make_directories(path, 0755);
   if (type == "FileOrCreate" && !there) {
@@ -188,7 +189,7 @@ Result<Fd> open_subpath(const std::string& root, const std::string& path) {
   auto there = linux::open_beneath(root, path);
   if (there || there.error().code() != Code::kNotFound) return there;
   TRY_ASSIGN(Fd volume, linux::open_beneath(root, ""));
-  struct stat owner {};
+  struct stat owner{};
   if (::fstat(volume.get(), &owner) != 0) return fail_errno("stat " + root);
   std::string done;
   for (size_t at = 0; at <= path.size();) {
@@ -208,7 +209,7 @@ Result<Fd> open_subpath(const std::string& root, const std::string& path) {
 
 Status bind_subpath(const std::string& root, const std::string& subpath, const std::string& target) {
   TRY_ASSIGN(Fd fd, open_subpath(root, subpath));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return fail_errno("stat " + subpath);
   TRY(linux::unmount(target));
   TRY(make_directories(target.substr(0, target.rfind('/')), 0750));
@@ -274,7 +275,8 @@ Result<std::vector<runtime::Mount>> container_mounts(const VolumeContext& contex
     if (!subpath.empty()) {
       std::string target = context.pod_dir + "/subpaths/" + container.name + "/" + std::to_string(index);
       if (auto bound = bind_subpath(result.source, subpath, target); !bound) {
-        return fail(Code::kInvalidArgument, "failed to prepare subPath for volumeMount \"" + mount.name + "\" of container \"" + container.name + "\": " + bound.error().message());
+        return fail(Code::kInvalidArgument,
+                    "failed to prepare subPath for volumeMount \"" + mount.name + "\" of container \"" + container.name + "\": " + bound.error().message());
       }
       result.source = target;
     }

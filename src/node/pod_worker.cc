@@ -25,7 +25,8 @@ uint64_t version_of(const Pod& pod) {
 }
 
 bool shows_ready(const PodStatus& status) {
-  return std::any_of(status.conditions.begin(), status.conditions.end(), [](const auto& condition) { return condition.type == "Ready" && condition.status == "True"; });
+  return std::any_of(status.conditions.begin(), status.conditions.end(),
+                     [](const auto& condition) { return condition.type == "Ready" && condition.status == "True"; });
 }
 
 }  // namespace
@@ -72,7 +73,9 @@ void PodWorker::set_pod(std::shared_ptr<const Pod> pod) {
     if (version_of(*pod_) > written_version_ && shows_ready(base_.status) != shows_ready(known)) dirty_status_ = true;
     // Conditions of others are the API's, everything else is ours and newer.
     std::vector<PodCondition> foreign = base_.status.conditions;
-    auto ours = [](const PodCondition& c) { return c.type == "Ready" || c.type == "Initialized" || c.type == "ContainersReady" || c.type == "PodReadyToStartContainers" || c.type == "PodScheduled"; };
+    auto ours = [](const PodCondition& c) {
+      return c.type == "Ready" || c.type == "Initialized" || c.type == "ContainersReady" || c.type == "PodReadyToStartContainers" || c.type == "PodScheduled";
+    };
     std::erase_if(foreign, ours);
     std::erase_if(known.conditions, [&](const auto& c) { return !ours(c); });
     foreign.insert(foreign.end(), known.conditions.begin(), known.conditions.end());
@@ -191,7 +194,8 @@ void PodWorker::update(std::shared_ptr<const Pod> pod) {
     set_pod(std::move(pod));
     sync();
     for (auto& slot : slots_) {
-      if (slot.active() && slot.run->state == ContainerRun::State::kRunning && !slot.probes[1].armed && !slot.probes[0].armed && !slot.probes[2].armed) start_probes(slot);
+      if (slot.active() && slot.run->state == ContainerRun::State::kRunning && !slot.probes[1].armed && !slot.probes[0].armed && !slot.probes[2].armed)
+        start_probes(slot);
     }
   });
 }
@@ -236,7 +240,10 @@ void PodWorker::event(bool warning, const char* reason, std::string message) {
 }
 
 void PodWorker::event(const Slot& slot, bool warning, const char* reason, std::string message) {
-  auto about = client::reference_to(api::Object::of(pod_), std::string(slot.init ? "spec.initContainers{" : slot.ephemeral ? "spec.ephemeralContainers{" : "spec.containers{") + slot.spec->name + "}");
+  auto about = client::reference_to(api::Object::of(pod_), std::string(slot.init        ? "spec.initContainers{"
+                                                                       : slot.ephemeral ? "spec.ephemeralContainers{"
+                                                                                        : "spec.containers{") +
+                                                               slot.spec->name + "}");
   context_.events.event(about, warning ? "Warning" : "Normal", reason, std::move(message));
 }
 
@@ -290,7 +297,8 @@ bool PodWorker::advance_init() {
     if (!slot.init) continue;
     if (slot.sidecar) {
       if (!slot.active()) try_start(slot);
-      bool started = slot.active() && slot.run->state == ContainerRun::State::kRunning && (!slot.spec->startup_probe || slot.probes[0].passed) && !slot.hook_running;
+      bool started =
+          slot.active() && slot.run->state == ContainerRun::State::kRunning && (!slot.spec->startup_probe || slot.probes[0].passed) && !slot.hook_running;
       if (!started && !main_started) return false;
       continue;
     }

@@ -53,7 +53,7 @@ struct NodeContext {
 
 // What exec, attach and logs need to know of a container.
 struct ContainerHandle {
-  std::string id;            // "" when the runtime has none any more
+  std::string id;  // "" when the runtime has none any more
   int attempt = 0;
   bool running = false, tty = false, stdin_open = false, has_previous = false;
   int previous_attempt = 0;
@@ -175,7 +175,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   Strand strand_;
   // All of the strand.
   std::shared_ptr<const api::corev1::Pod> pod_;
-  api::corev1::Pod base_;        // pod_ with the status as we know it
+  api::corev1::Pod base_;                          // pod_ with the status as we know it
   std::vector<api::corev1::Container> ephemeral_;  // those of base_, as slots_ need them
   std::vector<Slot> slots_;
   std::string sandbox_id_, netns_;

@@ -33,8 +33,8 @@ HostUsage read_host() {
   HostUsage out;
   std::string stat = read_file("/proc/stat", 1 << 20).value_or(""), memory = "\n" + read_file("/proc/meminfo", 1 << 16).value_or("");
   uint64_t user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft_irq = 0, steal = 0;
-  std::sscanf(stat.c_str(), "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &user, &nice, &system, &idle, &wait,
-              &irq, &soft_irq, &steal);
+  std::sscanf(stat.c_str(), "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &user, &nice, &system, &idle,
+              &wait, &irq, &soft_irq, &steal);
   uint64_t ticks = user + nice + system + irq + soft_irq + steal;
   out.stats.cpu_ns = ticks * (1'000'000'000 / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK)));
   uint64_t total = memory_line(memory, "MemTotal");
@@ -47,11 +47,11 @@ HostUsage read_host() {
 }
 
 std::string disk_json(const std::string& folder, const std::string& time) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (folder.empty() || ::statvfs(folder.c_str(), &fs) != 0) return "";
   uint64_t capacity = fs.f_blocks * fs.f_frsize, available = fs.f_bavail * fs.f_frsize, used = capacity - fs.f_bfree * fs.f_frsize;
-  return fmt::format("\"time\":\"{}\",\"availableBytes\":{},\"capacityBytes\":{},\"usedBytes\":{},\"inodesFree\":{},\"inodes\":{},\"inodesUsed\":{}", time, available,
-                     capacity, used, fs.f_ffree, fs.f_files, fs.f_files - fs.f_ffree);
+  return fmt::format("\"time\":\"{}\",\"availableBytes\":{},\"capacityBytes\":{},\"usedBytes\":{},\"inodesFree\":{},\"inodes\":{},\"inodesUsed\":{}", time,
+                     available, capacity, used, fs.f_ffree, fs.f_files, fs.f_files - fs.f_ffree);
 }
 
 }  // namespace
@@ -78,9 +78,10 @@ std::string StatsSummary::usage_json(const std::string& id, const runtime::Conta
   std::string time = api::Time(clock_.wall()).to_string();
   return fmt::format(
       "\"cpu\":{{\"time\":\"{0}\",\"usageNanoCores\":{1},\"usageCoreNanoSeconds\":{2}}},"
-      "\"memory\":{{\"time\":\"{0}\",\"usageBytes\":{3},\"workingSetBytes\":{4},\"rssBytes\":{5},\"pageFaults\":{6},\"majorPageFaults\":{7}}},\"startTime\":\"{8}\"",
-      time, rate(id, stats.cpu_ns, start), stats.cpu_ns, stats.memory_usage, stats.memory_working_set, stats.memory_rss, stats.page_faults, stats.major_page_faults,
-      api::Time(start).to_string());
+      "\"memory\":{{\"time\":\"{0}\",\"usageBytes\":{3},\"workingSetBytes\":{4},\"rssBytes\":{5},\"pageFaults\":{6},\"majorPageFaults\":{7}}},\"startTime\":\"{"
+      "8}\"",
+      time, rate(id, stats.cpu_ns, start), stats.cpu_ns, stats.memory_usage, stats.memory_working_set, stats.memory_rss, stats.page_faults,
+      stats.major_page_faults, api::Time(start).to_string());
 }
 
 // "" when the pod has no sandbox.
@@ -100,8 +101,8 @@ std::string StatsSummary::pod_json(PodWorker& worker, runtime::ContainerStats& s
     containers += fmt::format("{}{{\"name\":\"{}\",{}}}", containers.empty() ? "" : ",", name, usage_json(handle.id, *usage, status->started_at));
   }
   WallTime start = pod.status.start_time ? pod.status.start_time->wall() : clock_.wall();
-  return fmt::format("{{\"podRef\":{{\"name\":\"{}\",\"namespace\":\"{}\",\"uid\":\"{}\"}},\"containers\":[{}],{}}}", pod.metadata.name, pod.metadata.namespace_,
-                     pod.metadata.uid, containers, usage_json(pod.metadata.uid, *stats, start));
+  return fmt::format("{{\"podRef\":{{\"name\":\"{}\",\"namespace\":\"{}\",\"uid\":\"{}\"}},\"containers\":[{}],{}}}", pod.metadata.name,
+                     pod.metadata.namespace_, pod.metadata.uid, containers, usage_json(pod.metadata.uid, *stats, start));
 }
 
 std::string StatsSummary::build(const std::vector<std::shared_ptr<PodWorker>>& workers) {

@@ -51,8 +51,8 @@ NftSet affinity_map(IpFamily family) {
 }
 
 // The order in which sets are emptied: what refers to chains first.
-constexpr ProxySet kAllSets[] = {ProxySet::kServices, ProxySet::kServicesLocal, ProxySet::kEndpoints, ProxySet::kEndpointsLocal,
-                                 ProxySet::kAffinityEndpoints, ProxySet::kNone, ProxySet::kMasquerade};
+constexpr ProxySet kAllSets[] = {ProxySet::kServices,          ProxySet::kServicesLocal, ProxySet::kEndpoints, ProxySet::kEndpointsLocal,
+                                 ProxySet::kAffinityEndpoints, ProxySet::kNone,          ProxySet::kMasquerade};
 
 // Registers of all rules: [source] destination protocol port [index or endpoint port].
 // The value of a look-up lands on port, endpoint and endpoint_port, and port stays what it was. nft 1.0.6 (Debian 12) knows no length of
@@ -124,8 +124,8 @@ void add_refusals(NftBatch& batch, const NftTable& table, const RuleMaker& make,
   for (const char* chain : {"refuse", "refuse-output"}) {
     for (const IpNetwork& network : services) {
       if (network.address.family() != family) continue;
-      batch.add_rule(table, chain, std::move(NftRule().destination_address(make.nft(), 0).if_in_network(0, network)
-                         .if_destination_local(true).reject(make.nft())));
+      batch.add_rule(table, chain,
+                     std::move(NftRule().destination_address(make.nft(), 0).if_in_network(0, network).if_destination_local(true).reject(make.nft())));
     }
     for (bool node_port : {false, true}) {
       NftRule rule;
@@ -189,20 +189,22 @@ void ProxyTable::add_chain(NftBatch& batch, const ChainKind& kind) {
     NftRule remembered;
     make.frontend(remembered.source_address(make.nft(), regs.source), kind.node_port);
     remembered.constant(IpAddress::any(family_).bytes(), regs.endpoint).constant(kNoPort, regs.endpoint_port);
-    batch.add_rule(to, name, std::move(remembered.look_up(regs.source, kAffinity, regs.port)
-                       .destination_port(regs.port)
-                       .if_in_set(regs.destination, set_of(ProxySet::kAffinityEndpoints, family_).name)
-                       .update(kAffinity, regs.source, regs.port, NftRule::Update::kRefresh, timeout_ms)
-                       .translate_destination(make.nft(), regs.endpoint, regs.endpoint_port)));
+    batch.add_rule(to, name,
+                   std::move(remembered.look_up(regs.source, kAffinity, regs.port)
+                                 .destination_port(regs.port)
+                                 .if_in_set(regs.destination, set_of(ProxySet::kAffinityEndpoints, family_).name)
+                                 .update(kAffinity, regs.source, regs.port, NftRule::Update::kRefresh, timeout_ms)
+                                 .translate_destination(make.nft(), regs.endpoint, regs.endpoint_port)));
     // A remembered endpoint that is gone would stay: an update changes the time only, never the value.
     NftRule forget;
     make.frontend(forget.source_address(make.nft(), regs.source), kind.node_port);
     forget.constant(IpAddress::any(family_).bytes(), regs.endpoint).constant(kNoPort, regs.endpoint_port);
     batch.add_rule(to, name, std::move(forget.update(kAffinity, regs.source, regs.port, NftRule::Update::kDelete, 0)));
     NftRule fresh;
-    batch.add_rule(to, name, std::move(pick(fresh.source_address(make.nft(), regs.source))
-                       .update(kAffinity, regs.source, regs.port, NftRule::Update::kAdd, timeout_ms)
-                       .translate_destination(make.nft(), regs.endpoint, regs.endpoint_port)));
+    batch.add_rule(to, name,
+                   std::move(pick(fresh.source_address(make.nft(), regs.source))
+                                 .update(kAffinity, regs.source, regs.port, NftRule::Update::kAdd, timeout_ms)
+                                 .translate_destination(make.nft(), regs.endpoint, regs.endpoint_port)));
   }
   // With affinity: only when its memory is full.
   NftRule any;

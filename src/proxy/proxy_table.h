@@ -14,8 +14,8 @@ namespace reigen::proxy {
 
 struct ProxyOptions {
   std::string instance;
-  std::vector<IpNetwork> cluster_cidrs;   // where pods are
-  std::vector<IpNetwork> service_cidrs;   // all addresses there are ours; what no service has is refused
+  std::vector<IpNetwork> cluster_cidrs;  // where pods are
+  std::vector<IpNetwork> service_cidrs;  // all addresses there are ours; what no service has is refused
 };
 
 // Mirrors what the kernel has. Each change becomes one transaction; when the kernel refuses it, the mirror is out of step and the

@@ -8,9 +8,7 @@
 namespace reigen::proxy {
 namespace {
 
-void append_port(std::string& bytes, uint16_t port) {
-  bytes.append({static_cast<char>(port >> 8), static_cast<char>(port & 0xff), '\0', '\0'});
-}
+void append_port(std::string& bytes, uint16_t port) { bytes.append({static_cast<char>(port >> 8), static_cast<char>(port & 0xff), '\0', '\0'}); }
 
 std::string frontend(const IpAddress& address, uint8_t protocol, uint16_t port) {
   std::string key(address.bytes());
@@ -84,8 +82,7 @@ struct Planner {
     }
     for (const IpAddress& address : port.external_ips)
       if (address.family() == family) add_external(port, frontend(address, port.protocol, port.port), false, all, local);
-    if (port.node_port != 0 && serves_family)
-      add_external(port, frontend(IpAddress::any(family), port.protocol, port.node_port), true, all, local);
+    if (port.node_port != 0 && serves_family) add_external(port, frontend(IpAddress::any(family), port.protocol, port.node_port), true, all, local);
   }
 };
 

@@ -37,7 +37,7 @@ struct PlannedElement {
   ProxySet set = ProxySet::kServices;
   std::string key;
   std::string data;
-  ChainKind chain;       // of the two service maps; count 0: drop
+  ChainKind chain;  // of the two service maps; count 0: drop
   auto operator<=>(const PlannedElement&) const = default;
 };
 

@@ -30,7 +30,8 @@ struct Candidates {
   std::vector<Endpoint> ready, terminating;
 };
 
-void collect(Candidates& to, const api::discoveryv1::EndpointSlice& slice, const std::string& port_name, const std::string& protocol, const std::string& node_name) {
+void collect(Candidates& to, const api::discoveryv1::EndpointSlice& slice, const std::string& port_name, const std::string& protocol,
+             const std::string& node_name) {
   for (const auto& port : slice.ports) {
     if (port.name.value_or("") != port_name || port.protocol.value_or("TCP") != protocol || !port.port) continue;
     for (const auto& endpoint : slice.endpoints) {
@@ -47,8 +48,8 @@ void collect(Candidates& to, const api::discoveryv1::EndpointSlice& slice, const
 
 }  // namespace
 
-std::vector<ServicePort> service_ports(const api::corev1::Service& service,
-                                       const std::vector<std::shared_ptr<const api::discoveryv1::EndpointSlice>>& slices, const std::string& node_name) {
+std::vector<ServicePort> service_ports(const api::corev1::Service& service, const std::vector<std::shared_ptr<const api::discoveryv1::EndpointSlice>>& slices,
+                                       const std::string& node_name) {
   const auto& spec = service.spec;
   if (spec.type == "ExternalName" || spec.cluster_ip.empty() || spec.cluster_ip == "None") return {};
   if (service.metadata.labels.contains(kOtherProxy) || service.metadata.labels.contains(kHeadless)) return {};

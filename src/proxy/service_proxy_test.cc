@@ -138,9 +138,7 @@ TEST_F(ServiceProxyTest, AffinityHoldsUntilItsEndpointGoesAndAcrossARestart) {
   ASSERT_TRUE(proxy_->replace({{"default/web", {port}}}));
   EXPECT_EQ(answers(paths_[2], "10.143.0.9", 80, 8), first) << "remembered across a restart";
   std::string chosen = *first.begin();
-  std::erase_if(port.endpoints, [&](const Endpoint& endpoint) {
-    return endpoint.address == addresses_[static_cast<size_t>(chosen[1] - '0')];
-  });
+  std::erase_if(port.endpoints, [&](const Endpoint& endpoint) { return endpoint.address == addresses_[static_cast<size_t>(chosen[1] - '0')]; });
   set({port});
   Answers second = answers(paths_[2], "10.143.0.9", 80, 8);
   EXPECT_EQ(second.size(), 1u);

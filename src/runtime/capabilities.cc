@@ -13,13 +13,47 @@ namespace reigen::runtime {
 namespace {
 
 // The index is the kernel's number (linux/capability.h).
-constexpr std::array<std::string_view, 41> kNames = {
-    "CHOWN",         "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER",        "FSETID",      "KILL",           "SETGID",
-    "SETUID",        "SETPCAP",      "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",  "NET_RAW",
-    "IPC_LOCK",      "IPC_OWNER",    "SYS_MODULE",      "SYS_RAWIO",     "SYS_CHROOT",  "SYS_PTRACE",     "SYS_PACCT",
-    "SYS_ADMIN",     "SYS_BOOT",     "SYS_NICE",        "SYS_RESOURCE",  "SYS_TIME",    "SYS_TTY_CONFIG", "MKNOD",
-    "LEASE",         "AUDIT_WRITE",  "AUDIT_CONTROL",   "SETFCAP",       "MAC_OVERRIDE", "MAC_ADMIN",     "SYSLOG",
-    "WAKE_ALARM",    "BLOCK_SUSPEND", "AUDIT_READ",     "PERFMON",       "BPF",         "CHECKPOINT_RESTORE"};
+constexpr std::array<std::string_view, 41> kNames = {"CHOWN",
+                                                     "DAC_OVERRIDE",
+                                                     "DAC_READ_SEARCH",
+                                                     "FOWNER",
+                                                     "FSETID",
+                                                     "KILL",
+                                                     "SETGID",
+                                                     "SETUID",
+                                                     "SETPCAP",
+                                                     "LINUX_IMMUTABLE",
+                                                     "NET_BIND_SERVICE",
+                                                     "NET_BROADCAST",
+                                                     "NET_ADMIN",
+                                                     "NET_RAW",
+                                                     "IPC_LOCK",
+                                                     "IPC_OWNER",
+                                                     "SYS_MODULE",
+                                                     "SYS_RAWIO",
+                                                     "SYS_CHROOT",
+                                                     "SYS_PTRACE",
+                                                     "SYS_PACCT",
+                                                     "SYS_ADMIN",
+                                                     "SYS_BOOT",
+                                                     "SYS_NICE",
+                                                     "SYS_RESOURCE",
+                                                     "SYS_TIME",
+                                                     "SYS_TTY_CONFIG",
+                                                     "MKNOD",
+                                                     "LEASE",
+                                                     "AUDIT_WRITE",
+                                                     "AUDIT_CONTROL",
+                                                     "SETFCAP",
+                                                     "MAC_OVERRIDE",
+                                                     "MAC_ADMIN",
+                                                     "SYSLOG",
+                                                     "WAKE_ALARM",
+                                                     "BLOCK_SUSPEND",
+                                                     "AUDIT_READ",
+                                                     "PERFMON",
+                                                     "BPF",
+                                                     "CHECKPOINT_RESTORE"};
 constexpr size_t kSysResource = 24;
 
 Result<size_t> number_of(std::string name) {
@@ -35,9 +69,9 @@ bool is_all(const std::string& name) { return name == "ALL" || name == "all" || 
 }  // namespace
 
 const std::vector<std::string>& default_capabilities() {
-  static const std::vector<std::string> set = {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",           "CAP_MKNOD",
-                                               "CAP_NET_RAW", "CAP_SETGID",      "CAP_SETUID",  "CAP_SETFCAP",          "CAP_SETPCAP",
-                                               "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"};
+  static const std::vector<std::string> set = {
+      "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",           "CAP_MKNOD",      "CAP_NET_RAW", "CAP_SETGID",
+      "CAP_SETUID", "CAP_SETFCAP",      "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",    "CAP_AUDIT_WRITE"};
   return set;
 }
 

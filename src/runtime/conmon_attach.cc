@@ -14,9 +14,9 @@
 namespace reigen::runtime {
 namespace {
 
-constexpr size_t kPacket = 8192 + 1;      // conmon's STDIO_BUF_SIZE and the stream's byte
+constexpr size_t kPacket = 8192 + 1;  // conmon's STDIO_BUF_SIZE and the stream's byte
 constexpr size_t kInputChunk = 8192;
-constexpr size_t kBuffer = 256 * 1024;    // of output not yet read; then conmon has to wait
+constexpr size_t kBuffer = 256 * 1024;  // of output not yet read; then conmon has to wait
 
 // Lives until the socket has ended and both directions let go.
 class Attachment : public std::enable_shared_from_this<Attachment> {

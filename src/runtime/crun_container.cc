@@ -73,7 +73,7 @@ int pid_in(const std::string& line) {
 }
 
 WallTime file_time(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return {};
   return WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec));
 }
@@ -196,9 +196,7 @@ void CrunRuntime::State::save_state(const Container& container) {
 }
 
 void CrunRuntime::State::watch(const std::shared_ptr<Container>& container) {
-  auto on_end = [this, id = container->status.id] {
-    executor.post(tasks.wrap([this, id] { check_exit(id); }));
-  };
+  auto on_end = [this, id = container->status.id] { executor.post(tasks.wrap([this, id] { check_exit(id); })); };
   if (container->process) {
     if (auto handle = poller.on_exit(container->process.get(), on_end)) container->process_watch = *handle;
   }
@@ -276,11 +274,31 @@ Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
     for (auto& file : cgroups.procs_files(group)) command.argv.push_back(file);
     command.argv.push_back("--");
   }
-  for (std::string word : {conmon_path, std::string("--api-version"), std::string("1"), std::string("-c"), id, std::string("-u"), id,
-                           std::string("-n"), id, std::string("-r"), wrapper(), std::string("-b"), folder, std::string("-p"),
-                           folder + "/pid", std::string("-P"), folder + "/conmon.pid", std::string("--exit-dir"), options.run_dir + "/exits",
-                           std::string("--socket-dir-path"), options.run_dir + "/a", std::string("--no-sync-log"),
-                           std::string("--log-level"), std::string("error"), std::string("-l"),
+  for (std::string word : {conmon_path,
+                           std::string("--api-version"),
+                           std::string("1"),
+                           std::string("-c"),
+                           id,
+                           std::string("-u"),
+                           id,
+                           std::string("-n"),
+                           id,
+                           std::string("-r"),
+                           wrapper(),
+                           std::string("-b"),
+                           folder,
+                           std::string("-p"),
+                           folder + "/pid",
+                           std::string("-P"),
+                           folder + "/conmon.pid",
+                           std::string("--exit-dir"),
+                           options.run_dir + "/exits",
+                           std::string("--socket-dir-path"),
+                           options.run_dir + "/a",
+                           std::string("--no-sync-log"),
+                           std::string("--log-level"),
+                           std::string("error"),
+                           std::string("-l"),
                            container->status.log_path.empty() ? std::string("none") : "k8s-file:" + container->status.log_path}) {
     command.argv.push_back(std::move(word));
   }

@@ -17,9 +17,8 @@ namespace reigen::runtime {
 namespace {
 
 Status check_id(const std::string& id) {
-  bool good = !id.empty() && id.size() <= 64 && id[0] != '-' && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  bool good = !id.empty() && id.size() <= 64 && id[0] != '-' &&
+              std::all_of(id.begin(), id.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
   if (!good) return fail(Code::kInvalidArgument, "bad id \"" + id + "\"");
   return {};
 }

@@ -25,11 +25,11 @@ struct OciContext;
 struct CrunOptions {
   std::string data_dir;
   std::string run_dir;
-  std::string instance;           // in every name on the host
+  std::string instance;  // in every name on the host
   std::string crun = "crun";
   std::string conmon = "conmon";
   std::string cgroup_root = "/sys/fs/cgroup";
-  bool conmon_cgroup = false;     // conmon into a cgroup of its own; needed where stopping our service kills its cgroup
+  bool conmon_cgroup = false;  // conmon into a cgroup of its own; needed where stopping our service kills its cgroup
 };
 
 class CrunRuntime final : public Runtime {

@@ -15,10 +15,10 @@ namespace reigen::runtime {
 
 struct CrunRuntime::Sandbox {
   SandboxStatus status;
-  std::string cgroup;   // absolute, below the instance's
+  std::string cgroup;  // absolute, below the instance's
   bool host_network = false, host_ipc = false, host_pid = false;
   uint64_t init_start = 0;
-  bool stale = false;   // its namespaces are gone (reboot)
+  bool stale = false;  // its namespaces are gone (reboot)
 };
 
 struct CrunRuntime::Container {

@@ -32,13 +32,12 @@ struct RlimitName {
   const char* name;
   int resource;
 };
-constexpr RlimitName kRlimits[] = {
-    {"RLIMIT_AS", RLIMIT_AS},           {"RLIMIT_CORE", RLIMIT_CORE},     {"RLIMIT_CPU", RLIMIT_CPU},
-    {"RLIMIT_DATA", RLIMIT_DATA},       {"RLIMIT_FSIZE", RLIMIT_FSIZE},   {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-    {"RLIMIT_NOFILE", RLIMIT_NOFILE},   {"RLIMIT_NPROC", RLIMIT_NPROC},   {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_STACK", RLIMIT_STACK},     {"RLIMIT_NICE", RLIMIT_NICE},     {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-    {"RLIMIT_LOCKS", RLIMIT_LOCKS},     {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-    {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
+constexpr RlimitName kRlimits[] = {{"RLIMIT_AS", RLIMIT_AS},         {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_CPU", RLIMIT_CPU},
+                                   {"RLIMIT_DATA", RLIMIT_DATA},     {"RLIMIT_FSIZE", RLIMIT_FSIZE},       {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+                                   {"RLIMIT_NOFILE", RLIMIT_NOFILE}, {"RLIMIT_NPROC", RLIMIT_NPROC},       {"RLIMIT_RSS", RLIMIT_RSS},
+                                   {"RLIMIT_STACK", RLIMIT_STACK},   {"RLIMIT_NICE", RLIMIT_NICE},         {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+                                   {"RLIMIT_LOCKS", RLIMIT_LOCKS},   {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+                                   {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
 
 Status write_rlimits(JsonText& json, const ContainerSpec& spec, std::vector<std::string>* warnings) {
   json.begin_array("rlimits");
@@ -104,9 +103,7 @@ void write_mounts(JsonText& json, const ContainerSpec& spec, const OciContext& c
   bool privileged = spec.security.privileged;
   std::vector<Mount> user = spec.mounts;
   std::stable_sort(user.begin(), user.end(), [](const Mount& a, const Mount& b) { return depth(a.destination) < depth(b.destination); });
-  auto overridden = [&](std::string_view path) {
-    return std::any_of(user.begin(), user.end(), [&](const Mount& mount) { return mount.destination == path; });
-  };
+  auto overridden = [&](std::string_view path) { return std::any_of(user.begin(), user.end(), [&](const Mount& mount) { return mount.destination == path; }); };
   auto standard = [&](const char* destination, const char* type, const char* source, Options options) {
     if (!overridden(destination)) write_mount(json, destination, type, source, options);
   };
@@ -146,14 +143,14 @@ void add_host_devices(const std::string& folder, std::vector<Device>& out) {
   if (!names) return;
   for (const auto& name : *names) {
     std::string path = folder + "/" + name;
-    struct stat info {};
+    struct stat info{};
     if (::lstat(path.c_str(), &info) != 0) continue;
     static const std::vector<std::string> skipped = {"/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/console", "/dev/ptmx", "/dev/tty"};
     if (std::find(skipped.begin(), skipped.end(), path) != skipped.end()) continue;
     if (S_ISDIR(info.st_mode)) add_host_devices(path, out);
     if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)) continue;
-    out.push_back({path, S_ISBLK(info.st_mode) ? 'b' : 'c', ::major(info.st_rdev), ::minor(info.st_rdev), info.st_mode & 07777, info.st_uid,
-                   info.st_gid, "rwm"});
+    out.push_back(
+        {path, S_ISBLK(info.st_mode) ? 'b' : 'c', ::major(info.st_rdev), ::minor(info.st_rdev), info.st_mode & 07777, info.st_uid, info.st_gid, "rwm"});
   }
 }
 
@@ -189,7 +186,8 @@ void write_resources(JsonText& json, const ContainerSpec& spec, const std::vecto
   if (limits.cpu_shares || limits.cpu_quota_us || !limits.cpuset_cpus.empty() || !limits.cpuset_mems.empty()) {
     json.begin_object("cpu");
     if (limits.cpu_shares) json.number("shares", static_cast<int64_t>(limits.cpu_shares));
-    if (limits.cpu_quota_us) json.number("quota", limits.cpu_quota_us).number("period", static_cast<int64_t>(limits.cpu_period_us ? limits.cpu_period_us : 100'000));
+    if (limits.cpu_quota_us)
+      json.number("quota", limits.cpu_quota_us).number("period", static_cast<int64_t>(limits.cpu_period_us ? limits.cpu_period_us : 100'000));
     if (!limits.cpuset_cpus.empty()) json.text("cpus", limits.cpuset_cpus);
     if (!limits.cpuset_mems.empty()) json.text("mems", limits.cpuset_mems);
     json.end_object();
@@ -229,10 +227,18 @@ Status write_seccomp(JsonText& json, const Security& security, const std::vector
 }  // namespace
 
 const std::vector<std::string>& masked_paths() {
-  static const std::vector<std::string> paths = {
-      "/proc/acpi",  "/proc/asound",      "/proc/interrupts",  "/proc/kcore",      "/proc/keys",
-      "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-      "/sys/devices/virtual/powercap", "/sys/firmware"};
+  static const std::vector<std::string> paths = {"/proc/acpi",
+                                                 "/proc/asound",
+                                                 "/proc/interrupts",
+                                                 "/proc/kcore",
+                                                 "/proc/keys",
+                                                 "/proc/latency_stats",
+                                                 "/proc/sched_debug",
+                                                 "/proc/scsi",
+                                                 "/proc/timer_list",
+                                                 "/proc/timer_stats",
+                                                 "/sys/devices/virtual/powercap",
+                                                 "/sys/firmware"};
   return paths;
 }
 
@@ -243,9 +249,7 @@ const std::vector<std::string>& readonly_paths() {
 
 std::vector<std::string> process_environment(const ContainerSpec& spec, const ResolvedUser& user) {
   std::vector<std::string> env = spec.env;
-  auto names = [&](std::string_view name) {
-    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.starts_with(name); });
-  };
+  auto names = [&](std::string_view name) { return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.starts_with(name); }); };
   if (!names("PATH=")) env.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   if (spec.tty && !names("TERM=")) env.push_back("TERM=xterm");
   if (!names("HOME=")) env.push_back("HOME=" + user.home);

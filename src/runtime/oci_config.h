@@ -12,14 +12,14 @@ namespace reigen::runtime {
 
 // What the configuration needs beside the container's own spec.
 struct OciContext {
-  std::string root;         // the mounted root
-  std::string cgroup_path;  // absolute, of the container
+  std::string root;                                                        // the mounted root
+  std::string cgroup_path;                                                 // absolute, of the container
   std::string net_namespace, ipc_namespace, uts_namespace, pid_namespace;  // paths; empty: the host's (net, ipc, uts) or a new one (pid)
   bool host_pid = false;
   bool no_network = false;  // a new network namespace with nothing but a loopback link; net_namespace is empty
   bool cgroup_v2 = false;
-  std::string shm_path;     // what /dev/shm shows
-  std::string init_path;    // the wrapper, for ContainerSpec::init
+  std::string shm_path;   // what /dev/shm shows
+  std::string init_path;  // the wrapper, for ContainerSpec::init
   ResolvedUser user;
 };
 

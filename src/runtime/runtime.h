@@ -33,7 +33,7 @@ struct ContainerStatus {
   uint64_t start_time = 0;  // of the process, clock ticks since boot: with pid an identity
   int exit_code = 0;        // 128+n when ended by signal n; 255 when it could not be learned
   bool oom_killed = false;
-  std::string message;      // why it never started
+  std::string message;  // why it never started
   WallTime created_at{}, started_at{}, finished_at{};
   std::string log_path;
 };

@@ -52,10 +52,10 @@ struct Arg {
 
 struct Rule {
   std::string_view names;
-  int errno_value;             // 0: allowed
-  std::string_view needs;      // a capability; empty: none
-  std::string_view without;    // holds only without this capability
-  std::string_view machine;    // "x86", "arm"; empty: all
+  int errno_value;           // 0: allowed
+  std::string_view needs;    // a capability; empty: none
+  std::string_view without;  // holds only without this capability
+  std::string_view machine;  // "x86", "arm"; empty: all
   Arg arg;
 };
 
@@ -73,7 +73,13 @@ constexpr Rule kRules[] = {
     {"arch_prctl", 0, "", "", "x86", {}},
     {"modify_ldt", 0, "", "", "x86", {}},
     {"open_by_handle_at", 0, "CAP_DAC_READ_SEARCH", "", "", {}},
-    {"bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare", 0, "CAP_SYS_ADMIN", "", "", {}},
+    {"bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr "
+     "move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare",
+     0,
+     "CAP_SYS_ADMIN",
+     "",
+     "",
+     {}},
     {"clone", 0, "", "CAP_SYS_ADMIN", "", Arg{0, "MASKED_EQ", 2114060288u, 0u}},
     {"clone3", 38, "", "CAP_SYS_ADMIN", "", {}},
     {"reboot", 0, "CAP_SYS_BOOT", "", "", {}},
@@ -87,7 +93,8 @@ constexpr Rule kRules[] = {
     {"get_mempolicy mbind set_mempolicy set_mempolicy_home_node", 0, "CAP_SYS_NICE", "", "", {}},
     {"syslog", 0, "CAP_SYSLOG", "", "", {}},
     {"bpf", 0, "CAP_BPF", "", "", {}},
-    {"perf_event_open", 0, "CAP_PERFMON", "", "", {}},};
+    {"perf_event_open", 0, "CAP_PERFMON", "", "", {}},
+};
 
 #if defined(__x86_64__)
 constexpr std::string_view kMachine = "x86";

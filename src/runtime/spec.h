@@ -14,11 +14,11 @@ using Labels = std::map<std::string, std::string>;
 
 struct Resources {
   // 0 means "not set" everywhere here.
-  uint64_t cpu_shares = 0;      // v1 scale, 2..262144; converted to a weight on v2
-  int64_t cpu_quota_us = 0;     // per cpu_period_us; -1: none
+  uint64_t cpu_shares = 0;   // v1 scale, 2..262144; converted to a weight on v2
+  int64_t cpu_quota_us = 0;  // per cpu_period_us; -1: none
   uint64_t cpu_period_us = 0;
-  int64_t memory_limit = 0;     // bytes; -1: none
-  int64_t memory_swap = 0;      // memory and swap together, bytes; 0: as memory_limit where swap is accounted
+  int64_t memory_limit = 0;  // bytes; -1: none
+  int64_t memory_swap = 0;   // memory and swap together, bytes; 0: as memory_limit where swap is accounted
   int64_t pids_limit = 0;
   std::string cpuset_cpus;
   std::string cpuset_mems;
@@ -31,11 +31,11 @@ struct SandboxSpec {
   std::string domain;
   // The pod's cgroup, below the instance's: "kubepods/burstable/pod<uid>". Containers get a child of it each.
   std::string cgroup_parent;
-  Resources resources;   // of that cgroup
+  Resources resources;  // of that cgroup
   bool host_network = false;
   bool host_ipc = false;
   bool host_pid = false;
-  bool shared_pid = false;  // one PID namespace for all containers, with an init of ours as its PID 1
+  bool shared_pid = false;                                   // one PID namespace for all containers, with an init of ours as its PID 1
   std::vector<std::pair<std::string, std::string>> sysctls;  // "net.ipv4.ip_local_port_range" → value
 };
 
@@ -67,12 +67,12 @@ enum class SeccompKind : unsigned char { kUnconfined, kRuntimeDefault, kFile };
 
 struct Security {
   bool privileged = false;
-  std::vector<std::string> add_capabilities;   // "NET_ADMIN", also with CAP_; "ALL"
+  std::vector<std::string> add_capabilities;  // "NET_ADMIN", also with CAP_; "ALL"
   std::vector<std::string> drop_capabilities;
   bool no_new_privileges = false;
   SeccompKind seccomp = SeccompKind::kUnconfined;
-  std::string seccomp_file;          // an OCI linux.seccomp JSON document, for kFile
-  bool unmasked_proc = false;        // procMount: Unmasked
+  std::string seccomp_file;    // an OCI linux.seccomp JSON document, for kFile
+  bool unmasked_proc = false;  // procMount: Unmasked
   bool readonly_root = false;
 };
 
@@ -90,10 +90,10 @@ struct Rlimit {
 };
 
 struct ContainerSpec {
-  std::string id;          // [a-z0-9-]{1,64}, unique in this instance for ever
+  std::string id;  // [a-z0-9-]{1,64}, unique in this instance for ever
   std::string sandbox_id;
-  Labels labels;           // given back by list_containers()
-  std::string cgroup_name; // below the sandbox's cgroup; empty: the id
+  Labels labels;                 // given back by list_containers()
+  std::string cgroup_name;       // below the sandbox's cgroup; empty: the id
   std::string pid_namespace_of;  // id of a running container whose processes it sees; empty: as the sandbox says
   Root root;
   std::vector<std::string> argv;
@@ -109,10 +109,10 @@ struct ContainerSpec {
   uint64_t shm_bytes = 64 << 20;  // size of the sandbox's /dev/shm, used by its first container
   bool tty = false;
   bool stdin_open = false;
-  bool stdin_once = false;        // standard input ends when the first attached client ends it
-  bool init = false;              // an init of ours is PID 1 (docker --init)
-  std::string log_path;           // CRI format; empty: no log
-  std::string stop_signal;        // "SIGTERM" when empty
+  bool stdin_once = false;  // standard input ends when the first attached client ends it
+  bool init = false;        // an init of ours is PID 1 (docker --init)
+  std::string log_path;     // CRI format; empty: no log
+  std::string stop_signal;  // "SIGTERM" when empty
 };
 
 struct ExecSpec {

@@ -9,8 +9,8 @@ constexpr int64_t kDefaultMilliCpu = 100;
 constexpr int64_t kDefaultMemory = 200 << 20;
 
 int64_t& extended(Amounts& amounts, const std::string& name) {
-  auto at = std::lower_bound(amounts.extended.begin(), amounts.extended.end(), name,
-                             [](const auto& entry, const std::string& key) { return entry.first < key; });
+  auto at =
+      std::lower_bound(amounts.extended.begin(), amounts.extended.end(), name, [](const auto& entry, const std::string& key) { return entry.first < key; });
   if (at == amounts.extended.end() || at->first != name) at = amounts.extended.insert(at, {name, 0});
   return at->second;
 }

@@ -12,8 +12,8 @@ namespace reigen::scheduler {
 
 struct Amounts {
   int64_t milli_cpu = 0;
-  int64_t memory = 0;     // bytes
-  int64_t ephemeral = 0;  // bytes
+  int64_t memory = 0;                                     // bytes
+  int64_t ephemeral = 0;                                  // bytes
   std::vector<std::pair<std::string, int64_t>> extended;  // by name; hugepages and what devices offer
 
   int64_t get_extended(std::string_view name) const;

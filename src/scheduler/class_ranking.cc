@@ -93,8 +93,7 @@ void ClassRanking::rescore_all() {
 float ClassRanking::key(Slot slot) {
   if (!fits(nodes_, *class_.claim, slot)) return Tournament::kOut;
   float score = static_cast<float>(static_[slot]) + resource_score(nodes_, class_, slot);
-  if (spread_counter_ && spread_scale_ > 0)
-    score -= kSpreadWeight * kMaxScore * static_cast<float>(seen_counts_[slot]) * node_weight_ / spread_scale_;
+  if (spread_counter_ && spread_scale_ > 0) score -= kSpreadWeight * kMaxScore * static_cast<float>(seen_counts_[slot]) * node_weight_ / spread_scale_;
   return score;
 }
 

@@ -28,9 +28,9 @@ class ClassRanking {
 
   // Why no node fits, counted over all nodes.
   struct Diagnosis {
-    std::string message;             // "0/3 nodes are available: 3 Insufficient cpu."
-    uint32_t causes = 0;             // Cause bits: what may help
-    std::vector<Slot> resolvable;    // nodes on which removing pods may help
+    std::string message;           // "0/3 nodes are available: 3 Insufficient cpu."
+    uint32_t causes = 0;           // Cause bits: what may help
+    std::vector<Slot> resolvable;  // nodes on which removing pods may help
   };
   Diagnosis diagnose();
 

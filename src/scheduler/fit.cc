@@ -77,8 +77,7 @@ std::vector<std::string> lacks(const NodeTable& nodes, const Claim& claim, Slot 
   if (nodes.used_pods[slot] + 1 > nodes.pod_limit[slot]) reasons.emplace_back("Too many pods");
   if (want.milli_cpu > 0 && want.milli_cpu > nodes.cpu[slot] - nodes.used_cpu[slot]) reasons.emplace_back("Insufficient cpu");
   if (want.memory > 0 && want.memory > nodes.memory[slot] - nodes.used_memory[slot]) reasons.emplace_back("Insufficient memory");
-  if (want.ephemeral > 0 && want.ephemeral > nodes.ephemeral[slot] - nodes.used_ephemeral[slot])
-    reasons.emplace_back("Insufficient ephemeral-storage");
+  if (want.ephemeral > 0 && want.ephemeral > nodes.ephemeral[slot] - nodes.used_ephemeral[slot]) reasons.emplace_back("Insufficient ephemeral-storage");
   for (const auto& [name, amount] : want.extended)
     if (amount > 0 && amount > nodes.extended[slot].get_extended(name) - nodes.used_extended[slot].get_extended(name))
       reasons.push_back("Insufficient " + name);

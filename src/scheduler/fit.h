@@ -16,9 +16,9 @@ inline constexpr int kMaxScore = 100;
 
 // What may make a pod fit that did not: what moves it out of the unschedulable queue.
 enum Cause : uint32_t {
-  kNodeChanged = 1,   // added, its labels, taints or size
-  kPodLeft = 2,       // something was given back
-  kPodChanged = 4,    // a pod came, or its labels changed
+  kNodeChanged = 1,  // added, its labels, taints or size
+  kPodLeft = 2,      // something was given back
+  kPodChanged = 4,   // a pod came, or its labels changed
   kAnyCause = 7,
 };
 

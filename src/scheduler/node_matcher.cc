@@ -48,9 +48,9 @@ NodeMatcher::NodeMatcher(const api::corev1::PodSpec& spec, NodeTable& nodes) : n
 }
 
 NodeMatcher::Requirement NodeMatcher::compile(const api::corev1::NodeSelectorRequirement& from, bool field) {
-  static constexpr std::pair<std::string_view, Operator> kOperators[] = {
-      {"In", Operator::kIn},   {"NotIn", Operator::kNotIn}, {"Exists", Operator::kExists}, {"DoesNotExist", Operator::kDoesNotExist},
-      {"Gt", Operator::kGt}, {"Lt", Operator::kLt}};
+  static constexpr std::pair<std::string_view, Operator> kOperators[] = {{"In", Operator::kIn},         {"NotIn", Operator::kNotIn},
+                                                                         {"Exists", Operator::kExists}, {"DoesNotExist", Operator::kDoesNotExist},
+                                                                         {"Gt", Operator::kGt},         {"Lt", Operator::kLt}};
   Requirement made;
   for (const auto& [name, op] : kOperators)
     if (name == from.operator_) made.op = op;

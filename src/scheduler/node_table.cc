@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace reigen::scheduler {
 namespace {
 constexpr size_t kLogLimit = 1 << 15;  // beyond, the older half is forgotten
@@ -17,8 +16,7 @@ std::vector<HostPort> host_ports_of(const api::corev1::PodSpec& spec) {
   std::vector<HostPort> ports;
   auto collect = [&](const api::corev1::Container& container) {
     for (const auto& port : container.ports)
-      if (port.host_port > 0)
-        ports.push_back({port.host_ip.empty() ? "0.0.0.0" : port.host_ip, port.protocol.empty() ? "TCP" : port.protocol, port.host_port});
+      if (port.host_port > 0) ports.push_back({port.host_ip.empty() ? "0.0.0.0" : port.host_ip, port.protocol.empty() ? "TCP" : port.protocol, port.host_port});
   };
   for (const auto& container : spec.containers) collect(container);
   for (const auto& container : spec.init_containers)

@@ -56,9 +56,9 @@ class NodeTable {
   void release(const std::string& node, const Claim& what);
 
   // Columns, by slot.
-  std::vector<int64_t> cpu, memory, ephemeral, pod_limit;                          // allocatable
-  std::vector<int64_t> used_cpu, used_memory, used_ephemeral, used_pods;           // requested
-  std::vector<int64_t> score_cpu, score_memory;                                    // requested, with defaults for scoring
+  std::vector<int64_t> cpu, memory, ephemeral, pod_limit;                 // allocatable
+  std::vector<int64_t> used_cpu, used_memory, used_ephemeral, used_pods;  // requested
+  std::vector<int64_t> score_cpu, score_memory;                           // requested, with defaults for scoring
   std::vector<TaintSetId> taints;
   std::vector<uint8_t> unschedulable;
   std::vector<Amounts> extended, used_extended;  // only the extended part

@@ -23,9 +23,7 @@ void append_all(std::string& key, const std::vector<T>& items) {
   key += '\n';
 }
 
-bool has_pod_affinity(const api::corev1::Pod& pod) {
-  return pod.spec.affinity && (pod.spec.affinity->pod_affinity || pod.spec.affinity->pod_anti_affinity);
-}
+bool has_pod_affinity(const api::corev1::Pod& pod) { return pod.spec.affinity && (pod.spec.affinity->pod_affinity || pod.spec.affinity->pod_anti_affinity); }
 
 SpreadConstraint from_spec(const api::corev1::TopologySpreadConstraint& from, const api::corev1::Pod& pod) {
   SpreadConstraint constraint{.topology_key = from.topology_key, .max_skew = from.max_skew, .min_domains = from.min_domains.value_or(1)};

@@ -17,7 +17,7 @@ struct SpreadConstraint {
   bool required = false;       // DoNotSchedule
   bool honor_affinity = true;  // nodes that the pod's node affinity excludes do not count
   bool honor_taints = false;
-  bool matches_self = true;    // the pod itself is of the set
+  bool matches_self = true;  // the pod itself is of the set
   PodSet set;
 };
 

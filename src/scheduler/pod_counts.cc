@@ -22,8 +22,7 @@ std::string index_label(const api::LabelSelector& selector) {
   return {};
 }
 
-Term make_term(TermKind kind, const api::corev1::PodAffinityTerm& from, const api::corev1::Pod& pod, int32_t weight,
-               const FindNamespaces& find_namespaces) {
+Term make_term(TermKind kind, const api::corev1::PodAffinityTerm& from, const api::corev1::Pod& pod, int32_t weight, const FindNamespaces& find_namespaces) {
   Term term{.kind = kind, .topology_key = from.topology_key, .weight = weight};
   term.set.namespaces = from.namespaces;
   if (from.namespace_selector) {
@@ -56,9 +55,7 @@ std::string PodSet::key() const {
   return key.append(1, '\0').append(labels.to_string());
 }
 
-std::string Term::key() const {
-  return std::to_string(static_cast<int>(kind)) + '/' + std::to_string(weight) + '/' + topology_key + '/' + set.key();
-}
+std::string Term::key() const { return std::to_string(static_cast<int>(kind)) + '/' + std::to_string(weight) + '/' + topology_key + '/' + set.key(); }
 
 std::vector<Term> terms_of(const api::corev1::Pod& pod, const FindNamespaces& find_namespaces) {
   std::vector<Term> terms;
@@ -67,8 +64,7 @@ std::vector<Term> terms_of(const api::corev1::Pod& pod, const FindNamespaces& fi
   auto add = [&](TermKind kind, const auto& term, int32_t weight) { terms.push_back(make_term(kind, term, pod, weight, find_namespaces)); };
   if (const auto* with = affinity->pod_affinity.get()) {
     for (const auto& term : with->required_during_scheduling_ignored_during_execution) add(TermKind::kRequiredAffinity, term, 0);
-    for (const auto& term : with->preferred_during_scheduling_ignored_during_execution)
-      add(TermKind::kPreferredAffinity, term.pod_affinity_term, term.weight);
+    for (const auto& term : with->preferred_during_scheduling_ignored_during_execution) add(TermKind::kPreferredAffinity, term.pod_affinity_term, term.weight);
   }
   if (const auto* against = affinity->pod_anti_affinity.get()) {
     for (const auto& term : against->required_during_scheduling_ignored_during_execution) add(TermKind::kRequiredAntiAffinity, term, 0);

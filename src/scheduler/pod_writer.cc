@@ -78,13 +78,11 @@ void PodWriter::assign(Binding binding, std::function<void(const Binding&, Statu
   transport_.call_async(std::move(request), [binding = std::move(binding), done = std::move(done), recorder = recorder_](Result<client::Response> answer) {
     const auto& meta = binding.pod->metadata;
     if (answer) {
-      recorder->event(binding.pod, "Normal", "Scheduled",
-                      fmt::format("Successfully assigned {}/{} to {}", meta.namespace_, meta.name, binding.node));
+      recorder->event(binding.pod, "Normal", "Scheduled", fmt::format("Successfully assigned {}/{} to {}", meta.namespace_, meta.name, binding.node));
       return done(binding, {});
     }
     if (!api::is_not_found(answer.error()))
-      recorder->event(binding.pod, "Warning", "FailedScheduling",
-                      cut("running Bind plugin \"DefaultBinder\": " + std::string(answer.error().message())));
+      recorder->event(binding.pod, "Warning", "FailedScheduling", cut("running Bind plugin \"DefaultBinder\": " + std::string(answer.error().message())));
     done(binding, std::unexpected(answer.error()));
   });
 }

@@ -15,9 +15,7 @@ using Entry = PlacedPods::Entry;
 constexpr size_t kMinCandidates = 100;  // nodes that work, after which no more are tried; or a tenth of all
 constexpr std::string_view kNoVictims = "No preemption victims found for incoming pod";
 
-int64_t start_of(const api::corev1::Pod& pod) {
-  return pod.status.start_time ? pod.status.start_time->seconds : pod.metadata.creation_timestamp.seconds;
-}
+int64_t start_of(const api::corev1::Pod& pod) { return pod.status.start_time ? pod.status.start_time->seconds : pod.metadata.creation_timestamp.seconds; }
 
 // More important first: higher priority, then running for longer.
 bool more_important(const Entry* a, const Entry* b) {
@@ -58,8 +56,8 @@ struct Candidate {
 };
 
 // The fewest and least important pods that must leave; nullopt and a reason when that does not help.
-std::optional<Candidate> try_node(int32_t priority, ClassRanking& ranking, Slot slot, NodeTable& nodes, const PlacedPods& placed,
-                                  PodCounts& counts, std::string& reason) {
+std::optional<Candidate> try_node(int32_t priority, ClassRanking& ranking, Slot slot, NodeTable& nodes, const PlacedPods& placed, PodCounts& counts,
+                                  std::string& reason) {
   std::vector<const Entry*> lower;
   for (const auto* entry : placed.on(slot))
     if (priority_of(*entry->pod) < priority) lower.push_back(entry);
@@ -124,8 +122,8 @@ std::string no_victims_message(size_t candidates, size_t nodes) {
   return why_not(reasons, nodes);
 }
 
-Preemption find_victims(const api::corev1::Pod& pod, ClassRanking& ranking, const std::vector<Slot>& candidates, NodeTable& nodes,
-                        const PlacedPods& placed, PodCounts& counts) {
+Preemption find_victims(const api::corev1::Pod& pod, ClassRanking& ranking, const std::vector<Slot>& candidates, NodeTable& nodes, const PlacedPods& placed,
+                        PodCounts& counts) {
   std::map<std::string, size_t> reasons;
   std::optional<Candidate> best;
   size_t found = 0, enough = std::max(kMinCandidates, nodes.size() / 10);

@@ -121,9 +121,10 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
       std::vector<Binding> some(std::make_move_iterator(bindings.begin() + static_cast<std::ptrdiff_t>(from)),
                                 std::make_move_iterator(bindings.begin() + static_cast<std::ptrdiff_t>(end)));
       executor.post(tasks.wrap([self = shared_from_this(), some = std::move(some)]() mutable {
-        for (auto& one : some) self->writer.assign(std::move(one), [weak = self->weak_from_this()](const Binding& done, Status status) {
-          if (auto state = weak.lock()) state->bound(done, std::move(status));
-        });
+        for (auto& one : some)
+          self->writer.assign(std::move(one), [weak = self->weak_from_this()](const Binding& done, Status status) {
+            if (auto state = weak.lock()) state->bound(done, std::move(status));
+          });
       }));
     }
   }
@@ -138,8 +139,8 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
       }
       ++counted.failed_bindings;
       bool gone = api::is_not_found(status.error());
-      if (!gone) LOG(kWarning, "scheduler", "binding pod {}/{} to {}: {}", done.pod->metadata.namespace_, done.pod->metadata.name, done.node,
-                     status.error().message());
+      if (!gone)
+        LOG(kWarning, "scheduler", "binding pod {}/{} to {}: {}", done.pod->metadata.namespace_, done.pod->metadata.name, done.node, status.error().message());
       core.binding_failed(done.pod, !gone, now());
     });
   }

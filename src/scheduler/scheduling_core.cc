@@ -9,17 +9,14 @@ namespace {
 
 constexpr size_t kMaxClasses = 128;  // rankings kept; beyond, those used least recently go
 
-bool ended(const api::corev1::Pod& pod) {
-  return pod.status.phase == api::corev1::PodPhase::Succeeded || pod.status.phase == api::corev1::PodPhase::Failed;
-}
+bool ended(const api::corev1::Pod& pod) { return pod.status.phase == api::corev1::PodPhase::Succeeded || pod.status.phase == api::corev1::PodPhase::Failed; }
 
 }  // namespace
 
 SchedulingCore::SchedulingCore(std::string scheduler_name, QueueOptions options)
     : scheduler_name_(std::move(scheduler_name)),
       placed_(nodes_),
-      counts_([this](const api::LabelSelector& selector) { return find_namespaces(selector); },
-              [this](const auto& visit) { placed_.for_each(visit); }),
+      counts_([this](const api::LabelSelector& selector) { return find_namespaces(selector); }, [this](const auto& visit) { placed_.for_each(visit); }),
       queue_(options) {
   placed_.on_count([this](const api::corev1::Pod& pod, Slot slot, int by) { by > 0 ? counts_.add(pod, slot) : counts_.remove(pod, slot); });
 }

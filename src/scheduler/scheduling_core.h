@@ -19,10 +19,10 @@ namespace reigen::scheduler {
 // What to do about one pod.
 struct Decision {
   PodPtr pod;
-  std::string node;           // bind it there; "": it does not fit
-  std::string message;        // why not
+  std::string node;     // bind it there; "": it does not fit
+  std::string message;  // why not
   // With a message:
-  std::string nominated;      // the pod's nominatedNodeName from now on
+  std::string nominated;        // the pod's nominatedNodeName from now on
   std::vector<PodPtr> victims;  // to be deleted
 };
 

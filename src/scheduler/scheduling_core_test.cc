@@ -9,9 +9,9 @@
 namespace reigen::scheduler {
 namespace {
 
+using std::chrono::seconds;
 using testing::make_node;
 using testing::make_pod;
-using std::chrono::seconds;
 
 constexpr std::string_view kZone = "topology.kubernetes.io/zone", kHost = "kubernetes.io/hostname";
 
@@ -47,25 +47,35 @@ TEST(SchedulingCore, SaysWhyNoNodeFits) {
   const std::vector<Case> cases = {
       {{}, {}, make_pod("p"), "no nodes available to schedule pods"},
       {{make_node("a", "1")}, {}, make_pod("p").cpu("2"), "0/1 nodes are available: 1 Insufficient cpu." + no_victims},
-      {{make_node("a", "1", "1Gi")}, {}, make_pod("p").cpu("2").memory("2Gi"),
+      {{make_node("a", "1", "1Gi")},
+       {},
+       make_pod("p").cpu("2").memory("2Gi"),
        "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory." + no_victims},
       {{make_node("a", "1", "1Gi", 1)}, {make_pod("x").on("a")}, make_pod("p"), "0/1 nodes are available: 1 Too many pods." + no_victims},
       {{make_node("a")}, {}, make_pod("p").request("example.com/gpu", "1"), "0/1 nodes are available: 1 Insufficient example.com/gpu." + no_victims},
-      {{make_node("a")}, {make_pod("x").on("a").host_port(80)}, make_pod("p").host_port(80),
+      {{make_node("a")},
+       {make_pod("x").on("a").host_port(80)},
+       make_pod("p").host_port(80),
        "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports." + no_victims},
       {{make_node("a").cordoned()}, {}, make_pod("p"), "0/1 nodes are available: 1 node(s) were unschedulable." + none},
       {{make_node("a").taint("k", "v", "NoSchedule")}, {}, make_pod("p"), "0/1 nodes are available: 1 node(s) had untolerated taint {k: v}." + none},
-      {{make_node("a")}, {}, make_pod("p").selector("disk", "ssd"),
-       "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector." + none},
-      {{make_node("a")}, {make_pod("x").on("a").label("app", "web")}, make_pod("p").away_from("app", "web", std::string(kHost)),
+      {{make_node("a")}, {}, make_pod("p").selector("disk", "ssd"), "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector." + none},
+      {{make_node("a")},
+       {make_pod("x").on("a").label("app", "web")},
+       make_pod("p").away_from("app", "web", std::string(kHost)),
        "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules." + no_victims},
-      {{make_node("a")}, {make_pod("x").on("a").away_from("app", "web", std::string(kHost))}, make_pod("p").label("app", "web"),
+      {{make_node("a")},
+       {make_pod("x").on("a").away_from("app", "web", std::string(kHost))},
+       make_pod("p").label("app", "web"),
        "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules." + no_victims},
-      {{make_node("a")}, {}, make_pod("p").near("app", "db", std::string(kHost)),
-       "0/1 nodes are available: 1 node(s) didn't match pod affinity rules." + none},
-      {{make_node("a")}, {}, make_pod("p").label("app", "web").spread("app", "web", std::string(kZone), 1),
+      {{make_node("a")}, {}, make_pod("p").near("app", "db", std::string(kHost)), "0/1 nodes are available: 1 node(s) didn't match pod affinity rules." + none},
+      {{make_node("a")},
+       {},
+       make_pod("p").label("app", "web").spread("app", "web", std::string(kZone), 1),
        "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label)." + none},
-      {{make_node("a", "1"), make_node("b").taint("k", "v", "NoExecute"), make_node("c").taint("k", "v", "NoExecute")}, {}, make_pod("p").cpu("2"),
+      {{make_node("a", "1"), make_node("b").taint("k", "v", "NoExecute"), make_node("c").taint("k", "v", "NoExecute")},
+       {},
+       make_pod("p").cpu("2"),
        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {k: v}. preemption: 0/3 nodes are available: 1 No "
        "preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling."},
   };
@@ -89,17 +99,29 @@ TEST(SchedulingCore, ChoosesTheNode) {
   const std::string zone(kZone), host(kHost);
   const std::vector<Case> cases = {
       {"the emptier one", {make_node("a"), make_node("b")}, {make_pod("x").on("a").cpu("1").memory("4Gi")}, make_pod("p").cpu("1"), "b"},
-      {"the only one that is tolerated", {make_node("a").taint("k", "v", "NoSchedule"), make_node("b", "1", "1Gi").taint("q", "", "NoSchedule")}, {},
-       make_pod("p").tolerate("q"), "b"},
+      {"the only one that is tolerated",
+       {make_node("a").taint("k", "v", "NoSchedule"), make_node("b", "1", "1Gi").taint("q", "", "NoSchedule")},
+       {},
+       make_pod("p").tolerate("q"),
+       "b"},
       {"the one without a soft taint", {make_node("a").taint("k", "", "PreferNoSchedule"), make_node("b", "1", "1Gi")}, {}, make_pod("p"), "b"},
       {"the selected one", {make_node("a"), make_node("b").label("disk", "ssd")}, {}, make_pod("p").selector("disk", "ssd"), "b"},
-      {"near its friend", {make_node("a").zone("1"), make_node("b").zone("2")}, {make_pod("x").on("b").label("app", "db")},
-       make_pod("p").near("app", "db", zone), "b"},
+      {"near its friend",
+       {make_node("a").zone("1"), make_node("b").zone("2")},
+       {make_pod("x").on("b").label("app", "db")},
+       make_pod("p").near("app", "db", zone),
+       "b"},
       {"first of its kind", {make_node("a").zone("1")}, {}, make_pod("p").label("app", "db").near("app", "db", zone), "a"},
-      {"away from its foe", {make_node("a"), make_node("b", "1", "1Gi")}, {make_pod("x").on("a").label("app", "db")},
-       make_pod("p").away_from("app", "db", host), "b"},
-      {"the emptier zone", {make_node("a").zone("1"), make_node("b", "2", "2Gi").zone("2")}, {make_pod("x").on("a").label("app", "w")},
-       make_pod("p").label("app", "w").spread("app", "w", zone, 1), "b"},
+      {"away from its foe",
+       {make_node("a"), make_node("b", "1", "1Gi")},
+       {make_pod("x").on("a").label("app", "db")},
+       make_pod("p").away_from("app", "db", host),
+       "b"},
+      {"the emptier zone",
+       {make_node("a").zone("1"), make_node("b", "2", "2Gi").zone("2")},
+       {make_pod("x").on("a").label("app", "w")},
+       make_pod("p").label("app", "w").spread("app", "w", zone, 1),
+       "b"},
       {"a free port", {make_node("a"), make_node("b", "1", "1Gi")}, {make_pod("x").on("a").host_port(80)}, make_pod("p").host_port(80), "b"},
   };
   for (const auto& entry : cases) {
@@ -116,8 +138,7 @@ TEST(SchedulingCore, SpreadsThePodsOfAController) {
   Cluster cluster(nodes);
   cluster.core.owners().put_owner("rc", api::LabelSelector::from_map({{"app", "web"}}));
   std::map<std::string, int> per_node;
-  for (int i = 0; i < 36; ++i)
-    ++per_node[cluster.decide(make_pod("p" + std::to_string(i)).label("app", "web").owned_by("rc").cpu("10m")).node];
+  for (int i = 0; i < 36; ++i) ++per_node[cluster.decide(make_pod("p" + std::to_string(i)).label("app", "web").owned_by("rc").cpu("10m")).node];
   EXPECT_EQ(per_node.size(), 12U);
   for (const auto& [node, count] : per_node) EXPECT_EQ(count, 3) << node;
 }

@@ -59,9 +59,7 @@ class SchedulingQueue {
     int32_t priority;
     uint64_t sequence;
     std::string uid;
-    bool operator<(const Order& other) const {
-      return priority != other.priority ? priority > other.priority : sequence < other.sequence;
-    }
+    bool operator<(const Order& other) const { return priority != other.priority ? priority > other.priority : sequence < other.sequence; }
   };
   struct Entry {
     Item item;

@@ -24,8 +24,7 @@ PodSet intersection(const std::vector<const PodSet*>& sets) {
     if (all.all_namespaces) {
       both = other.namespaces;
     } else {
-      std::set_intersection(all.namespaces.begin(), all.namespaces.end(), other.namespaces.begin(), other.namespaces.end(),
-                            std::back_inserter(both));
+      std::set_intersection(all.namespaces.begin(), all.namespaces.end(), other.namespaces.begin(), other.namespaces.end(), std::back_inserter(both));
     }
     all.all_namespaces = false;
     all.namespaces = std::move(both);
@@ -57,10 +56,7 @@ int64_t TopologyView::Domains::at(Slot slot) const {
 }
 
 TopologyView::TopologyView(const PodClass& of, NodeTable& nodes, PodCounts& counts, const NodeMatcher& matcher)
-    : class_(of),
-      nodes_(nodes),
-      counts_(counts),
-      matcher_(matcher) {
+    : class_(of), nodes_(nodes), counts_(counts), matcher_(matcher) {
   if (of.simple()) return;
   for (const auto& constraint : of.spread) add_spread(constraint);
   add_terms();

@@ -79,9 +79,7 @@ class StoreContract : public testing::Test {
     EXPECT_TRUE(commit) << commit.error().message();
     return commit ? commit->revision : 0;
   }
-  Result<Commit> create(const std::string& key, const std::string& value) {
-    return write({.key = key, .value = make_bytes(value), .expected = 0});
-  }
+  Result<Commit> create(const std::string& key, const std::string& value) { return write({.key = key, .value = make_bytes(value), .expected = 0}); }
   Revision remove(const std::string& key) {
     auto commit = write({.key = key});
     return commit ? commit->revision : 0;
@@ -186,9 +184,8 @@ TYPED_TEST_P(StoreContract, AnEmptyBatchIsAnswered) {
 
 TYPED_TEST_P(StoreContract, UpdateTransformsTheLatest) {
   auto append = [&](const std::string& text) {
-    return update_and_wait(this->store(), "/a", [text](const EntryPtr& now) -> Result<Update> {
-      return Update{.value = make_bytes((now ? *now->value : "") + text)};
-    });
+    return update_and_wait(this->store(), "/a",
+                           [text](const EntryPtr& now) -> Result<Update> { return Update{.value = make_bytes((now ? *now->value : "") + text)}; });
   };
   EXPECT_TRUE(append("x"));
   EXPECT_TRUE(append("y"));
@@ -331,10 +328,9 @@ TYPED_TEST_P(StoreContract, ExpirySurvivesARestart) {
   EXPECT_EQ(this->value_of("/e/a"), "missing");
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreContract, RevisionsGrowByWrite, PreconditionsAreChecked, PreconditionsOnOtherKeysFence,
-                            PendingWritesCountForCompareAndSet, AnEmptyBatchIsAnswered, UpdateTransformsTheLatest,
-                            ListsArePagesOfOneSnapshot, WatchTellsChangesBelowThePrefix, WatchersShareEvents, WatchResumesWithinHistory,
-                            ACancelledWatchIsSilent, TheCompactedPastIsGone, StateHistoryAndRevisionSurviveARestart,
+REGISTER_TYPED_TEST_SUITE_P(StoreContract, RevisionsGrowByWrite, PreconditionsAreChecked, PreconditionsOnOtherKeysFence, PendingWritesCountForCompareAndSet,
+                            AnEmptyBatchIsAnswered, UpdateTransformsTheLatest, ListsArePagesOfOneSnapshot, WatchTellsChangesBelowThePrefix, WatchersShareEvents,
+                            WatchResumesWithinHistory, ACancelledWatchIsSilent, TheCompactedPastIsGone, StateHistoryAndRevisionSurviveARestart,
                             RevisionNeverGoesBackWhenTheLastRowIsGone, KeysExpire, ExpirySurvivesARestart);
 
 }  // namespace reigen::store

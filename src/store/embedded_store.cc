@@ -8,8 +8,7 @@
 
 namespace reigen::store {
 
-EmbeddedStore::Impl::Impl(EmbeddedOptions options)
-    : options_(std::move(options)), clock_(options_.executor ? options_.executor->clock() : system_clock()) {
+EmbeddedStore::Impl::Impl(EmbeddedOptions options) : options_(std::move(options)), clock_(options_.executor ? options_.executor->clock() : system_clock()) {
   CHECK(!options_.inline_commit || options_.executor);
   if (options_.inline_commit) {
     timers_ = options_.executor;
@@ -68,8 +67,7 @@ Status EmbeddedStore::Impl::load_row(const LogRow& row) {
     if (!previous) return {};  // its earlier rows left before it did: nothing to see
     index_.erase(row.key);
   } else {
-    entry = std::make_shared<const Entry>(
-        Entry{std::string(row.key), make_bytes(std::string(row.value)), row.create_revision, row.revision});
+    entry = std::make_shared<const Entry>(Entry{std::string(row.key), make_bytes(std::string(row.value)), row.create_revision, row.revision});
     index_.put(entry);
     if (row.expires != 0) expiries_.push({row.expires, entry});
   }
@@ -196,9 +194,7 @@ Revision EmbeddedStore::current_revision() { return impl_->current_revision(); }
 Revision EmbeddedStore::compacted_revision() { return impl_->compacted_revision(); }
 void EmbeddedStore::write(Write write, CommitDone done) { impl_->write(std::move(write), std::move(done)); }
 void EmbeddedStore::write_batch(std::vector<Write> writes, BatchDone done) { impl_->write_batch(std::move(writes), std::move(done)); }
-void EmbeddedStore::update(std::string key, Transform transform, CommitDone done) {
-  impl_->update(std::move(key), std::move(transform), std::move(done));
-}
+void EmbeddedStore::update(std::string key, Transform transform, CommitDone done) { impl_->update(std::move(key), std::move(transform), std::move(done)); }
 Result<std::unique_ptr<Watch>> EmbeddedStore::watch(std::string_view prefix, Revision after, std::shared_ptr<WatchSink> sink) {
   return impl_->watch(prefix, after, std::move(sink));
 }

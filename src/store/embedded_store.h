@@ -21,8 +21,8 @@ class Disk;
 namespace reigen::store {
 
 struct EmbeddedOptions {
-  std::string directory;          // holds store.db, its WAL, and the lock file; made when missing
-  Executor* executor = nullptr;   // for timers (expiry, history); outlives the store
+  std::string directory;         // holds store.db, its WAL, and the lock file; made when missing
+  Executor* executor = nullptr;  // for timers (expiry, history); outlives the store
   // Commit on the thread that calls write(), for the simulation. Otherwise the store has threads of its own.
   bool inline_commit = false;
   Duration history_window = std::chrono::minutes(5);

@@ -239,8 +239,7 @@ TEST(EmbeddedStore, ASinkMayWriteAndWatchUnderInlineCommit) {
   EXPECT_EQ(*(*harness.store().get("/a"))->value, "4");
   // In a completion a further write is done when the call returns.
   bool nested = false;
-  harness.store().write({.key = "/b", .value = make_bytes("1")},
-                        [&](auto) { nested = put(harness.store(), "/c", "1").has_value(); });
+  harness.store().write({.key = "/b", .value = make_bytes("1")}, [&](auto) { nested = put(harness.store(), "/c", "1").has_value(); });
   EXPECT_TRUE(nested);
 }
 

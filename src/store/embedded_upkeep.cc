@@ -6,11 +6,11 @@
 
 namespace reigen::store {
 namespace {
-constexpr size_t kTrimEvents = 2048;     // a transaction
+constexpr size_t kTrimEvents = 2048;  // a transaction
 constexpr size_t kExpireAtOnce = 1024;
-constexpr int kCheckpointPages = 1000;   // of the WAL: copy it aside
-constexpr int kWalLimitPages = 8192;     // of the WAL: stop and copy all of it, so that it begins anew
-constexpr int kGiveBackPages = 256;      // at once
+constexpr int kCheckpointPages = 1000;  // of the WAL: copy it aside
+constexpr int kWalLimitPages = 8192;    // of the WAL: stop and copy all of it, so that it begins anew
+constexpr int kGiveBackPages = 256;     // at once
 constexpr auto kTickAtLeast = std::chrono::seconds(1);
 }  // namespace
 

@@ -59,8 +59,7 @@ size_t KeyIndex::slot_of(std::string_view key, uint64_t hash) const {
 
 KeyIndex::Place KeyIndex::lower_bound(std::string_view key) const {
   // The last chunk that begins at or before the key may hold it.
-  auto after = std::upper_bound(chunks_.begin(), chunks_.end(), key,
-                                [](std::string_view k, const Chunk& chunk) { return k < chunk.front()->key; });
+  auto after = std::upper_bound(chunks_.begin(), chunks_.end(), key, [](std::string_view k, const Chunk& chunk) { return k < chunk.front()->key; });
   if (after == chunks_.begin()) return {0, 0};
   auto chunk = after - 1;
   auto found = std::lower_bound(chunk->begin(), chunk->end(), key, key_before);

@@ -232,8 +232,8 @@ Status LogDatabase::load(const std::function<Status(const LogRow&)>& visit) {
                .create_revision = sqlite3_column_int64(statement, 3),
                .expires = sqlite3_column_int64(statement, 4)};
     if (checksum_of(row) != sqlite3_column_int64(statement, 5)) {
-      status = fail(Code::kDataLoss, fmt::format("{}: the row of revision {} is corrupt (wrong checksum); nothing was changed: restore a backup",
-                                                 options_.path, row.revision));
+      status = fail(Code::kDataLoss,
+                    fmt::format("{}: the row of revision {} is corrupt (wrong checksum); nothing was changed: restore a backup", options_.path, row.revision));
       break;
     }
     status = visit(row);

@@ -35,8 +35,8 @@ class LogDatabase {
  public:
   struct Options {
     std::string path;
-    std::string vfs;          // "" for the machine's file system
-    bool exclusive = false;   // this is the only connection; required by a SqliteVfs
+    std::string vfs;         // "" for the machine's file system
+    bool exclusive = false;  // this is the only connection; required by a SqliteVfs
     bool create = true;
   };
 

@@ -40,9 +40,7 @@ int write_file(sqlite3_file* file, const void* data, int amount, sqlite3_int64 o
   return done.error().code() == Code::kResourceExhausted ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
-int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
-  return of(file)->file->truncate(static_cast<uint64_t>(size)) ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
-}
+int truncate_file(sqlite3_file* file, sqlite3_int64 size) { return of(file)->file->truncate(static_cast<uint64_t>(size)) ? SQLITE_OK : SQLITE_IOERR_TRUNCATE; }
 
 int sync_file(sqlite3_file* file, int) { return of(file)->file->sync() ? SQLITE_OK : SQLITE_IOERR_FSYNC; }
 

@@ -32,7 +32,7 @@ inline Bytes make_bytes(std::string value) { return std::make_shared<const std::
 // What a key holds. Immutable and shared: a list of a hundred thousand keys copies pointers.
 struct Entry {
   std::string key;
-  Bytes value;                  // never null
+  Bytes value;                   // never null
   Revision create_revision = 0;  // of the write that made the key, since it last did not exist
   Revision mod_revision = 0;     // of the write that made this value
 };
@@ -93,9 +93,9 @@ struct Update {
 using Transform = std::move_only_function<Result<Update>(const EntryPtr& current)>;
 
 struct ListOptions {
-  Revision revision = 0;  // 0: now. Otherwise the state at that revision: kGone when no longer kept, kInvalidArgument when in the future
+  Revision revision = 0;   // 0: now. Otherwise the state at that revision: kGone when no longer kept, kInvalidArgument when in the future
   std::string start = {};  // the first key to return (inclusive), for the next page: last key + '\0'. Empty: from the prefix on
-  size_t limit = 0;       // 0: all
+  size_t limit = 0;        // 0: all
 };
 
 struct ListResult {

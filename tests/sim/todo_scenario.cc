@@ -147,8 +147,7 @@ class Scenario {
         if (port.node_port) claim_address(by_ip, fmt::format("node port {}", port.node_port), "service " + service->metadata.name);
     }
     for (const auto& [app, count] : active)
-      if (auto wanted = kWanted.find(app); wanted == kWanted.end() || count > wanted->second)
-        violation(fmt::format("{} pods of {}", count, app));
+      if (auto wanted = kWanted.find(app); wanted == kWanted.end() || count > wanted->second) violation(fmt::format("{} pods of {}", count, app));
     why_not_.clear();
     for (const auto& [app, wanted] : kWanted) check_app(app, wanted, ready[app]);
     converged_ = why_not_.empty();

@@ -17,8 +17,7 @@ uint64_t only_seed = 0, only_crash_at = 0, seconds = 40;
 bool one_run = false;
 
 void expect_well(uint64_t seed, uint64_t crash_at, const Outcome& outcome) {
-  for (const auto& violation : outcome.violations)
-    ADD_FAILURE() << violation << "\nto repeat: sim_test --seed " << seed << " --crash-at " << crash_at;
+  for (const auto& violation : outcome.violations) ADD_FAILURE() << violation << "\nto repeat: sim_test --seed " << seed << " --crash-at " << crash_at;
 }
 
 TEST(TodoApp, ComesUpWithoutACrash) {

@@ -36,8 +36,7 @@ RedisClient::Reply RedisClient::command(const std::vector<std::string>& words) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (!context_) connect();
     Reply reply;
-    reply.value.reset(static_cast<redisReply*>(
-        redisCommandArgv(context_.get(), static_cast<int>(words.size()), pointers.data(), lengths.data())));
+    reply.value.reset(static_cast<redisReply*>(redisCommandArgv(context_.get(), static_cast<int>(words.size()), pointers.data(), lengths.data())));
     if (reply.value) {
       if (reply.value->type == REDIS_REPLY_ERROR) throw std::runtime_error(host_ + ": " + reply.value->str);
       return reply;

@@ -37,8 +37,7 @@ void default_stateful_set(StatefulSet& set) {
     spec.update_strategy.type = "RollingUpdate";
     spec.update_strategy.rolling_update.ensure();
   }
-  if (spec.update_strategy.type == "RollingUpdate" && spec.update_strategy.rolling_update)
-    default_to(spec.update_strategy.rolling_update->partition, 0);
+  if (spec.update_strategy.type == "RollingUpdate" && spec.update_strategy.rolling_update) default_to(spec.update_strategy.rolling_update->partition, 0);
   auto& retention = spec.persistent_volume_claim_retention_policy.ensure();
   default_text(retention.when_deleted, "Retain");
   default_text(retention.when_scaled, "Retain");

@@ -9,8 +9,7 @@ constexpr int32_t kCpuUtilization = 80;
 
 void default_v1(autoscalingv1::HorizontalPodAutoscaler& hpa) {
   default_to(hpa.spec.min_replicas, 1);
-  if (!hpa.metadata.annotations.contains("autoscaling.alpha.kubernetes.io/metrics"))
-    default_to(hpa.spec.target_cpu_utilization_percentage, kCpuUtilization);
+  if (!hpa.metadata.annotations.contains("autoscaling.alpha.kubernetes.io/metrics")) default_to(hpa.spec.target_cpu_utilization_percentage, kCpuUtilization);
 }
 
 autoscalingv2::HPAScalingPolicy policy(std::string_view type, int32_t value) {

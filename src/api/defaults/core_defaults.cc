@@ -16,8 +16,7 @@ void default_replication_controller(ReplicationController& rc) {
 }
 
 bool externally_accessible(const ServiceSpec& spec) {
-  return spec.type == ServiceType::LoadBalancer || spec.type == ServiceType::NodePort ||
-         (spec.type == ServiceType::ClusterIP && !spec.external_ips.empty());
+  return spec.type == ServiceType::LoadBalancer || spec.type == ServiceType::NodePort || (spec.type == ServiceType::ClusterIP && !spec.external_ips.empty());
 }
 
 void default_session_affinity(ServiceSpec& spec) {
@@ -38,8 +37,7 @@ void default_service(Service& service) {
   }
   if (externally_accessible(spec)) default_text(spec.external_traffic_policy, "Cluster");
   bool load_balancer = spec.type == ServiceType::LoadBalancer;
-  if (load_balancer || spec.type == ServiceType::NodePort || spec.type == ServiceType::ClusterIP)
-    default_to(spec.internal_traffic_policy, "Cluster");
+  if (load_balancer || spec.type == ServiceType::NodePort || spec.type == ServiceType::ClusterIP) default_to(spec.internal_traffic_policy, "Cluster");
   if (!load_balancer) return;
   default_to(spec.allocate_load_balancer_node_ports, true);
   for (LoadBalancerIngress& ingress : service.status.load_balancer.ingress)

@@ -38,11 +38,11 @@ void add_apps_defaults(DefaultHooks& hooks);
 void add_batch_defaults(DefaultHooks& hooks);
 void add_autoscaling_defaults(DefaultHooks& hooks);
 void add_networking_defaults(DefaultHooks& hooks);  // discovery too
-void add_rbac_defaults(DefaultHooks& hooks);         // authentication too
+void add_rbac_defaults(DefaultHooks& hooks);        // authentication too
 void add_storage_defaults(DefaultHooks& hooks);
 void add_scheduling_defaults(DefaultHooks& hooks);
 void add_flowcontrol_defaults(DefaultHooks& hooks);
-void add_extension_defaults(DefaultHooks& hooks);    // admissionregistration, apiextensions, apiregistration
+void add_extension_defaults(DefaultHooks& hooks);  // admissionregistration, apiextensions, apiregistration
 
 // Sets what is absent.
 template <class T, class V>

@@ -41,9 +41,7 @@ void default_container_texts(std::string_view image, std::string& policy, std::s
   default_text(message_policy, TerminationMessagePolicy::File);
 }
 
-void default_container(Container& c) {
-  default_container_texts(c.image, c.image_pull_policy, c.termination_message_path, c.termination_message_policy);
-}
+void default_container(Container& c) { default_container_texts(c.image, c.image_pull_policy, c.termination_message_path, c.termination_message_policy); }
 
 void default_ephemeral_container(EphemeralContainer& c) {
   default_container_texts(c.image, c.image_pull_policy, c.termination_message_path, c.termination_message_policy);

@@ -115,8 +115,7 @@ class Applier {
       owners_.push_back(std::move(mine_now));
     }
     if (last && !last->fields.empty()) prune(*last);
-    VersionedComparison comparison(tracking_, compare(View::of(live_), View::of(merged_), schema()), [this] { return live_; },
-                                   [this] { return merged_; });
+    VersionedComparison comparison(tracking_, compare(View::of(live_), View::of(merged_), schema()), [this] { return live_; }, [this] { return merged_; });
     auto touched = settle(owners_, self_, comparison, force);
     if (!touched.empty() && !force) return touched;
     if (Owner* mine = find_owner(owners_, self_)) strip_server_fields(mine->fields);
@@ -187,9 +186,10 @@ class Applier {
     if (self_.manager == "kubectl" && merged_.at({"metadata", "annotations", kLastApplied})) write_last_applied();
     merged_.erase({"metadata", "managedFields"});
     auto object = from_value(merged_, *tracking_.kind);
-    if (!object) return broken(fmt::format("failed to convert new object ({}/{}; {}) to proper version: {}", merged_.text_at({"metadata", "namespace"}),
-                                           merged_.text_at({"metadata", "name"}),
-                                           print_kind(tracking_.kind->api_version, tracking_.kind->kind), object.error().message()));
+    if (!object)
+      return broken(fmt::format("failed to convert new object ({}/{}; {}) to proper version: {}", merged_.text_at({"metadata", "namespace"}),
+                                merged_.text_at({"metadata", "name"}), print_kind(tracking_.kind->api_version, tracking_.kind->kind),
+                                object.error().message()));
     applied.object = std::move(*object);
     (void)live_object;
     applied.object.mut_meta().managed_fields = encode_owners(std::move(owners_));
@@ -220,8 +220,7 @@ class Applier {
 
 }  // namespace
 
-Result<Applied> apply_configuration(const FieldTracking& tracking, const Object* live, const Value& configuration, std::string_view manager,
-                                    bool force) {
+Result<Applied> apply_configuration(const FieldTracking& tracking, const Object* live, const Value& configuration, std::string_view manager, bool force) {
   Applier applier(tracking, configuration, manager, force);
   TRY(applier.check());
   return applier.run(live, Object::make(*tracking.kind));

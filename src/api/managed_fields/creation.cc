@@ -13,7 +13,12 @@ enum class Before : unsigned char { kAbsent, kNull, kZero };
 // A struct that Go's omitempty does not leave out even when empty.
 bool always_present(const FieldDesc& field) {
   switch (field.value->kind) {
-    case Kind::kStruct: case Kind::kTime: case Kind::kMicroTime: case Kind::kDuration: case Kind::kQuantity: case Kind::kIntOrString: return true;
+    case Kind::kStruct:
+    case Kind::kTime:
+    case Kind::kMicroTime:
+    case Kind::kDuration:
+    case Kind::kQuantity:
+    case Kind::kIntOrString: return true;
     default: return !field.omitempty;
   }
 }
@@ -21,7 +26,12 @@ bool always_present(const FieldDesc& field) {
 Before zero_of(const FieldDesc& field) {
   if (!always_present(field)) return Before::kAbsent;
   switch (field.value->kind) {
-    case Kind::kPointer: case Kind::kList: case Kind::kMap: case Kind::kTime: case Kind::kMicroTime: case Kind::kRaw: return Before::kNull;
+    case Kind::kPointer:
+    case Kind::kList:
+    case Kind::kMap:
+    case Kind::kTime:
+    case Kind::kMicroTime:
+    case Kind::kRaw: return Before::kNull;
     default: return Before::kZero;
   }
 }
@@ -37,9 +47,9 @@ bool is_zero(const View& view, const ValueType* declared) {
   }
   const TypeDesc* type = view.struct_type();
   return type && std::ranges::all_of(type->fields, [&](const FieldDesc& f) {
-    View field = view.field(f);
-    return field.absent() || is_zero(field, f.value);
-  });
+           View field = view.field(f);
+           return field.absent() || is_zero(field, f.value);
+         });
 }
 
 class Writer {
@@ -89,8 +99,8 @@ class Writer {
   }
 
   static bool is_server_metadata(std::string_view name) {
-    static constexpr std::string_view kNames[] = {"clusterName", "creationTimestamp", "generation",      "managedFields", "name",
-                                                  "namespace",   "resourceVersion",   "selfLink",        "uid"};
+    static constexpr std::string_view kNames[] = {"clusterName",     "creationTimestamp", "generation", "managedFields", "name", "namespace",
+                                                  "resourceVersion", "selfLink",          "uid"};
     return std::ranges::find(kNames, name) != std::end(kNames);
   }
 

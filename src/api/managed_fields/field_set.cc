@@ -264,9 +264,8 @@ Result<FieldSet> FieldSet::parse(std::string_view json) {
 }
 
 bool operator==(const FieldSet& a, const FieldSet& b) {
-  return std::ranges::equal(a.nodes_, b.nodes_, [](const auto& x, const auto& y) {
-    return x.member == y.member && x.element == y.element && x.children == y.children;
-  });
+  return std::ranges::equal(a.nodes_, b.nodes_,
+                            [](const auto& x, const auto& y) { return x.member == y.member && x.element == y.element && x.children == y.children; });
 }
 
 }  // namespace reigen::api

@@ -115,8 +115,8 @@ FieldSet set_of(const Path& path) {
 
 }  // namespace
 
-std::vector<metav1::ManagedFieldsEntry> managed_fields_of_scale(const std::vector<metav1::ManagedFieldsEntry>& parent,
-                                                                std::string_view parent_api_version, const Path& replicas) {
+std::vector<metav1::ManagedFieldsEntry> managed_fields_of_scale(const std::vector<metav1::ManagedFieldsEntry>& parent, std::string_view parent_api_version,
+                                                                const Path& replicas) {
   Owners scale;
   for (auto& owner : decode_or_none(parent)) {
     if (owner.api_version != parent_api_version || !owner.fields.has(replicas)) continue;
@@ -128,13 +128,12 @@ std::vector<metav1::ManagedFieldsEntry> managed_fields_of_scale(const std::vecto
 }
 
 std::vector<metav1::ManagedFieldsEntry> managed_fields_from_scale(const std::vector<metav1::ManagedFieldsEntry>& parent,
-                                                                  const std::vector<metav1::ManagedFieldsEntry>& scale,
-                                                                  std::string_view parent_api_version, const Path& replicas) {
+                                                                  const std::vector<metav1::ManagedFieldsEntry>& scale, std::string_view parent_api_version,
+                                                                  const Path& replicas) {
   Owners out, owners = decode_or_none(parent), scalers = decode_or_none(scale);
   auto take_scaler = [&](const Owner& owner) {
-    auto it = std::ranges::find_if(scalers, [&](const Owner& s) {
-      return s.manager == owner.manager && s.applied == owner.applied && s.subresource == owner.subresource;
-    });
+    auto it = std::ranges::find_if(
+        scalers, [&](const Owner& s) { return s.manager == owner.manager && s.applied == owner.applied && s.subresource == owner.subresource; });
     if (it == scalers.end()) return false;
     scalers.erase(it);
     return true;

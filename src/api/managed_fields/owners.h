@@ -26,8 +26,7 @@ struct Owner {
 
   // Appliers are told apart whatever their version.
   bool same_identity(const Owner& other) const {
-    return manager == other.manager && applied == other.applied && subresource == other.subresource &&
-           (applied || api_version == other.api_version);
+    return manager == other.manager && applied == other.applied && subresource == other.subresource && (applied || api_version == other.api_version);
   }
   // "\"kubectl\" with subresource \"scale\" using apps/v1"
   std::string describe() const;

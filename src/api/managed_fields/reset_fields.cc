@@ -27,9 +27,20 @@ const FieldSet& metadata_and_spec() {
 
 // Kinds whose writes reset the status, and whose status writes reset the spec.
 constexpr std::pair<std::string_view, std::string_view> kPlain[] = {
-    {"", "namespaces"}, {"", "nodes"}, {"", "persistentvolumeclaims"}, {"", "persistentvolumes"}, {"", "replicationcontrollers"},
-    {"", "resourcequotas"}, {"", "services"}, {"apps", "daemonsets"}, {"apps", "replicasets"}, {"apps", "statefulsets"},
-    {"autoscaling", "horizontalpodautoscalers"}, {"batch", "cronjobs"}, {"batch", "jobs"}, {"networking.k8s.io", "ingresses"},
+    {"", "namespaces"},
+    {"", "nodes"},
+    {"", "persistentvolumeclaims"},
+    {"", "persistentvolumes"},
+    {"", "replicationcontrollers"},
+    {"", "resourcequotas"},
+    {"", "services"},
+    {"apps", "daemonsets"},
+    {"apps", "replicasets"},
+    {"apps", "statefulsets"},
+    {"autoscaling", "horizontalpodautoscalers"},
+    {"batch", "cronjobs"},
+    {"batch", "jobs"},
+    {"networking.k8s.io", "ingresses"},
     {"policy", "poddisruptionbudgets"},
 };
 // The same, but their status writes reset the metadata, too.

@@ -27,7 +27,7 @@ struct Schema {
   enum class Shape : unsigned char { kScalar, kList, kMap };
   Shape shape(const View& value) const;
   bool deduced() const { return !root && (!value || value->kind == Kind::kRaw || (object() && object()->json_form != JsonForm::kObject)); }
-  bool atomic() const;         // of a list or map
+  bool atomic() const;             // of a list or map
   const TypeDesc* object() const;  // of a struct
   // The schema of a member; `declared` tells fields of a struct from entries of a map.
   Schema member(std::string_view name, bool* declared = nullptr) const;

@@ -19,9 +19,7 @@ struct Delta {
     put(below.modified, child.modified, child.below.modified);
     put(below.added, child.added, child.below.added);
   }
-  bool nothing() const {
-    return !removed && !modified && !added && below.removed.empty() && below.modified.empty() && below.added.empty() && !below.failed;
-  }
+  bool nothing() const { return !removed && !modified && !added && below.removed.empty() && below.modified.empty() && below.added.empty() && !below.failed; }
 };
 
 class Comparer {

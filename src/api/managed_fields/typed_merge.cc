@@ -18,8 +18,7 @@ class Merger {
     bool lists = shape == Schema::Shape::kList;
     bool atomic = schema.deduced() ? lists : schema.atomic();
     auto nothing = [&](const View& view) { return lists ? !view.is_list() || view.size() == 0 : !view.is_map() || view.size() == 0; };
-    if (shape == Schema::Shape::kScalar || atomic || (nothing(live) && nothing(config)))
-      return config.absent() ? live.to_value() : config.to_value();
+    if (shape == Schema::Shape::kScalar || atomic || (nothing(live) && nothing(config))) return config.absent() ? live.to_value() : config.to_value();
     return lists ? items(live, config, schema) : members(live, config, schema);
   }
 
@@ -33,8 +32,7 @@ class Merger {
     while (a != left.end() || b != right.end()) {
       int order = a == left.end() ? 1 : b == right.end() ? -1 : a->name.compare(b->name);
       auto name = order <= 0 ? a->name : b->name;
-      if (auto merged = node(order <= 0 ? a->value : View(), order >= 0 ? b->value : View(), schema.member(name)))
-        out.set(name, std::move(*merged));
+      if (auto merged = node(order <= 0 ? a->value : View(), order >= 0 ? b->value : View(), schema.member(name))) out.set(name, std::move(*merged));
       if (order <= 0) ++a;
       if (order >= 0) ++b;
     }
@@ -153,11 +151,15 @@ class Validator {
       if (!fits) problem(fmt::format("expected {}, got &value.valueUnstructured{{Value:{}}}", what, go_print(value)));
     };
     switch (schema.value->kind) {
-      case Kind::kInt32: case Kind::kInt64: case Kind::kDouble:
+      case Kind::kInt32:
+      case Kind::kInt64:
+      case Kind::kDouble:
         if (!value.is_number()) problem(fmt::format("expected numeric (int or float), got {}", go_type_name(value)));
         return;
       case Kind::kBool: return value.is_bool() ? void() : problem("expected boolean, got &{" + go_print(value) + "}");
-      case Kind::kString: case Kind::kBytes: case Kind::kDuration: return expect(value.is_string(), "string");
+      case Kind::kString:
+      case Kind::kBytes:
+      case Kind::kDuration: return expect(value.is_string(), "string");
       default: return value.is_object() || value.is_array() ? problem("expected any scalar, got &{" + go_print(value) + "}") : void();
     }
   }
@@ -220,8 +222,7 @@ Value remove_items(const Value& object, const FieldSet& set, const Schema& schem
   for (const auto& member : object.members()) {
     const FieldSet::Node* node = set.find(PathElement::field(member.key()));
     if (node && node->member) continue;
-    out.set(member.key(),
-            node && !node->children.empty() ? remove_items(member.value, node->children, schema.member(member.key())) : member.value);
+    out.set(member.key(), node && !node->children.empty() ? remove_items(member.value, node->children, schema.member(member.key())) : member.value);
   }
   return out.size() == 0 ? Value() : out;
 }

@@ -7,8 +7,8 @@
 namespace reigen::api {
 namespace {
 
-constexpr std::string_view kServerMetadata[] = {"clusterName", "creationTimestamp", "generation", "managedFields", "name",
-                                                "namespace",   "resourceVersion",   "selfLink",   "uid"};
+constexpr std::string_view kServerMetadata[] = {"clusterName",     "creationTimestamp", "generation", "managedFields", "name", "namespace",
+                                                "resourceVersion", "selfLink",          "uid"};
 
 bool is_reset(const std::vector<metav1::ManagedFieldsEntry>& entries) {
   if (entries.size() != 1) return false;
@@ -93,8 +93,7 @@ Value Looked::document() const {
   return document;
 }
 
-VersionedComparison::VersionedComparison(const FieldTracking& tracking, Comparison own, std::function<Value()> before,
-                                         std::function<Value()> after)
+VersionedComparison::VersionedComparison(const FieldTracking& tracking, Comparison own, std::function<Value()> before, std::function<Value()> after)
     : tracking_(tracking), own_(std::move(own)), before_(std::move(before)), after_(std::move(after)) {
   if (!tracking.reset) return;
   own_.removed = own_.removed.minus_recursively(*tracking.reset);
@@ -138,8 +137,8 @@ void track_update(const FieldTracking& tracking, const Object* live, Object& obj
   if (!object.meta().managed_fields.empty()) object.mut_meta().managed_fields.clear();
   // An object nobody tracks so far stays so until the first apply.
   if (owners.empty() && live && !live->meta().uid.empty()) return;
-  Owner self{std::string(manager.empty() ? "unknown" : manager), false, std::string(tracking.kind->api_version),
-             std::string(tracking.subresource), tracking.now, {}};
+  Owner self{
+      std::string(manager.empty() ? "unknown" : manager), false, std::string(tracking.kind->api_version), std::string(tracking.subresource), tracking.now, {}};
   if (!live && owners.empty() && !object.is_tree()) return track_creation(tracking, object, self);
   Object fresh;
   if (!live) fresh = Object::make(object.kind());

@@ -43,7 +43,7 @@ class View {
   const TypeDesc* struct_type() const { return tree_ ? nullptr : desc_; }
   View field(const FieldDesc& field) const;  // of a struct
 
-  Value scalar() const;   // null for anything else
+  Value scalar() const;    // null for anything else
   Value to_value() const;  // deep; absent members are left out
   static bool equal(const View& a, const View& b);
 

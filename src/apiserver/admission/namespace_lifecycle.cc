@@ -11,7 +11,8 @@ namespace {
 bool is_immortal(std::string_view name) { return name == "default" || name == "kube-system" || name == "kube-public"; }
 
 Error terminating(const AdmissionRequest& request, const api::metav1::ObjectMeta& ns) {
-  auto error = api::forbidden({request.group, request.resource}, request.name, fmt::format("unable to create new content in namespace {} because it is being terminated", ns.name));
+  auto error = api::forbidden({request.group, request.resource}, request.name,
+                              fmt::format("unable to create new content in namespace {} because it is being terminated", ns.name));
   auto status = api::status_of(error);
   status.causes.push_back({"NamespaceTerminating", fmt::format("namespace {} is being terminated", ns.name), "metadata.namespace"});
   return api::to_error(std::move(status));

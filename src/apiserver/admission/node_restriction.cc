@@ -17,22 +17,28 @@ using api::corev1::Pod;
 
 constexpr const char* kMirrorAnnotation = "kubernetes.io/config.mirror";
 
-Fail refuse(const AdmissionRequest& request, std::string_view why) {
-  return Fail(api::forbidden({request.group, request.resource}, request.name, why));
-}
+Fail refuse(const AdmissionRequest& request, std::string_view why) { return Fail(api::forbidden({request.group, request.resource}, request.name, why)); }
 
 // Labels of kubernetes.io and k8s.io that a node may set on itself.
 bool node_may_set_label(std::string_view key) {
-  static constexpr std::string_view kAllowed[] = {
-      "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
-      "failure-domain.beta.kubernetes.io/region", "node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type", "kubernetes.io/os",
-      "kubernetes.io/arch", "beta.kubernetes.io/os", "beta.kubernetes.io/arch"};
+  static constexpr std::string_view kAllowed[] = {"kubernetes.io/hostname",
+                                                  "topology.kubernetes.io/zone",
+                                                  "topology.kubernetes.io/region",
+                                                  "failure-domain.beta.kubernetes.io/zone",
+                                                  "failure-domain.beta.kubernetes.io/region",
+                                                  "node.kubernetes.io/instance-type",
+                                                  "beta.kubernetes.io/instance-type",
+                                                  "kubernetes.io/os",
+                                                  "kubernetes.io/arch",
+                                                  "beta.kubernetes.io/os",
+                                                  "beta.kubernetes.io/arch"};
   auto slash = key.find('/');
   if (slash == std::string_view::npos) return true;
   auto domain = key.substr(0, slash);
   bool reserved = domain == "kubernetes.io" || domain.ends_with(".kubernetes.io") || domain == "k8s.io" || domain.ends_with(".k8s.io");
   if (!reserved || std::find(std::begin(kAllowed), std::end(kAllowed), key) != std::end(kAllowed)) return true;
-  return domain == "kubelet.kubernetes.io" || domain.ends_with(".kubelet.kubernetes.io") || domain == "node.kubernetes.io" || domain.ends_with(".node.kubernetes.io");
+  return domain == "kubelet.kubernetes.io" || domain.ends_with(".kubelet.kubernetes.io") || domain == "node.kubernetes.io" ||
+         domain.ends_with(".node.kubernetes.io");
 }
 
 std::vector<std::string> forbidden_labels(const Node& node, const Node* old) {
@@ -71,15 +77,21 @@ class NodeRestriction final : public AdmissionPlugin {
   Status admit_pod(const AdmissionRequest& request, std::string_view node) const {
     if (request.subresource == "status") {
       const auto& pod = request.old_object->as<Pod>();
-      if (pod.spec.node_name != node) return refuse(request, fmt::format("node \"{}\" can only update pod status for pods with spec.nodeName set to itself", node));
-      if (request.object->as<Pod>().metadata.labels != pod.metadata.labels) return refuse(request, fmt::format("node \"{}\" cannot update labels through pod status", node));
+      if (pod.spec.node_name != node)
+        return refuse(request, fmt::format("node \"{}\" can only update pod status for pods with spec.nodeName set to itself", node));
+      if (request.object->as<Pod>().metadata.labels != pod.metadata.labels)
+        return refuse(request, fmt::format("node \"{}\" cannot update labels through pod status", node));
       return {};
     }
     if (request.subresource == "eviction" || request.operation == Operation::kDelete) return check_bound(request, node);
-    if (!request.subresource.empty()) return refuse(request, fmt::format("unexpected pod subresource \"{}\", only 'status' and 'eviction' are allowed", request.subresource));
-    if (request.operation != Operation::kCreate) return refuse(request, fmt::format("unexpected operation \"{}\", node \"{}\" can only create and delete mirror pods", to_string(request.operation), node));
+    if (!request.subresource.empty())
+      return refuse(request, fmt::format("unexpected pod subresource \"{}\", only 'status' and 'eviction' are allowed", request.subresource));
+    if (request.operation != Operation::kCreate)
+      return refuse(request,
+                    fmt::format("unexpected operation \"{}\", node \"{}\" can only create and delete mirror pods", to_string(request.operation), node));
     const auto& pod = request.object->as<Pod>();
-    if (!pod.metadata.annotations.contains(kMirrorAnnotation)) return refuse(request, fmt::format("pod does not have \"{}\" annotation, node \"{}\" can only create mirror pods", kMirrorAnnotation, node));
+    if (!pod.metadata.annotations.contains(kMirrorAnnotation))
+      return refuse(request, fmt::format("pod does not have \"{}\" annotation, node \"{}\" can only create mirror pods", kMirrorAnnotation, node));
     if (pod.spec.node_name != node) return refuse(request, fmt::format("node \"{}\" can only create pods with spec.nodeName set to itself", node));
     return {};
   }
@@ -98,13 +110,15 @@ class NodeRestriction final : public AdmissionPlugin {
     if (request.operation == Operation::kDelete || !request.object || !request.object->is<Node>()) return {};
     const auto& object = request.object->as<Node>();
     const auto* old = request.old_object ? &request.old_object->as<Node>() : nullptr;
-    if (request.operation == Operation::kCreate && object.spec.config_source) return refuse(request, fmt::format("node \"{}\" is not allowed to create pods with a non-nil configSource", node));
+    if (request.operation == Operation::kCreate && object.spec.config_source)
+      return refuse(request, fmt::format("node \"{}\" is not allowed to create pods with a non-nil configSource", node));
     if (auto labels = forbidden_labels(object, old); !labels.empty()) {
       std::string list;
       for (const auto& label : labels) list += (list.empty() ? "" : ", ") + label;
       return refuse(request, fmt::format("is not allowed to modify labels: {}", list));
     }
-    if (old && request.subresource.empty() && !same_taints(object, *old)) return refuse(request, fmt::format("node \"{}\" is not allowed to modify taints", node));
+    if (old && request.subresource.empty() && !same_taints(object, *old))
+      return refuse(request, fmt::format("node \"{}\" is not allowed to modify taints", node));
     return {};
   }
 
@@ -116,7 +130,8 @@ class NodeRestriction final : public AdmissionPlugin {
   // A node gets tokens only for its own pods, bound to them.
   static Status admit_token(const AdmissionRequest& request, std::string_view node) {
     const auto* token = request.object ? request.object->try_as<api::authenticationv1::TokenRequest>() : nullptr;
-    if (!token || !token->spec.bound_object_ref || token->spec.bound_object_ref->kind != "Pod" || token->spec.bound_object_ref->name.empty()) return refuse(request, "node requested token not bound to a pod");
+    if (!token || !token->spec.bound_object_ref || token->spec.bound_object_ref->kind != "Pod" || token->spec.bound_object_ref->name.empty())
+      return refuse(request, "node requested token not bound to a pod");
     auto pod = request.reader->get("", "pods", request.namespace_, token->spec.bound_object_ref->name);
     if (!pod || pod->meta().uid != token->spec.bound_object_ref->uid) return refuse(request, "node requested token bound to a pod that does not exist");
     if (pod->as<Pod>().spec.node_name != node) return refuse(request, "node requested token bound to a pod scheduled on a different node");

@@ -58,10 +58,16 @@ class Priority final : public AdmissionPlugin {
       found = from_class(object->as<PriorityClass>());
     }
     if (spec.priority && *spec.priority != found.value) {
-      return Fail(api::forbidden({"", "pods"}, request.name, fmt::format("the integer value of priority ({}) must not be provided in pod spec; priority admission controller computed {} from the given PriorityClass name", *spec.priority, found.value)));
+      return Fail(api::forbidden({"", "pods"}, request.name,
+                                 fmt::format("the integer value of priority ({}) must not be provided in pod spec; priority admission controller computed {} "
+                                             "from the given PriorityClass name",
+                                             *spec.priority, found.value)));
     }
     if (spec.preemption_policy && *spec.preemption_policy != found.preemption) {
-      return Fail(api::forbidden({"", "pods"}, request.name, fmt::format("the string value of PreemptionPolicy ({}) must not be provided in pod spec; priority admission controller computed {} from the given PriorityClass name", *spec.preemption_policy, found.preemption)));
+      return Fail(api::forbidden({"", "pods"}, request.name,
+                                 fmt::format("the string value of PreemptionPolicy ({}) must not be provided in pod spec; priority admission controller "
+                                             "computed {} from the given PriorityClass name",
+                                             *spec.preemption_policy, found.preemption)));
     }
     spec.priority = found.value;
     spec.preemption_policy = found.preemption;
@@ -74,7 +80,8 @@ class Priority final : public AdmissionPlugin {
     if (!priority.global_default || !request.reader) return {};
     auto existing = global_default(*request.reader);
     if (existing.name.empty() || existing.name == priority.metadata.name) return {};
-    return fail(Code::kPermissionDenied, fmt::format("PriorityClass {} is already marked as globalDefault. Only one PriorityClass can be marked as globalDefault", existing.name));
+    return fail(Code::kPermissionDenied,
+                fmt::format("PriorityClass {} is already marked as globalDefault. Only one PriorityClass can be marked as globalDefault", existing.name));
   }
 
  private:

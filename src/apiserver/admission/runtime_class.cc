@@ -21,7 +21,8 @@ bool covers(const Toleration& wide, const Toleration& narrow) {
   bool any_key = wide.key.empty() && wide.operator_ == "Exists";
   if (narrow.key != wide.key && !any_key) return false;
   if (narrow.effect != wide.effect && !wide.effect.empty()) return false;
-  if (wide.effect == "NoExecute" && wide.toleration_seconds && (!narrow.toleration_seconds || *narrow.toleration_seconds > *wide.toleration_seconds)) return false;
+  if (wide.effect == "NoExecute" && wide.toleration_seconds && (!narrow.toleration_seconds || *narrow.toleration_seconds > *wide.toleration_seconds))
+    return false;
   return wide.operator_ == "Exists" || (narrow.operator_ == "Equal" && narrow.value == wide.value);
 }
 
@@ -55,7 +56,8 @@ class RuntimeClassPlugin final : public AdmissionPlugin {
     if (!runtime.scheduling) return {};
     for (const auto& [key, value] : runtime.scheduling->node_selector) {
       const std::string* own = spec.node_selector.get(key);
-      if (own && *own != value) return refuse(request, fmt::format("conflict: runtimeClass.scheduling.nodeSelector[{0}] = {1}; pod.spec.nodeSelector[{0}] = {2}", key, value, *own));
+      if (own && *own != value)
+        return refuse(request, fmt::format("conflict: runtimeClass.scheduling.nodeSelector[{0}] = {1}; pod.spec.nodeSelector[{0}] = {2}", key, value, *own));
       spec.node_selector[key] = value;
     }
     spec.tolerations = merge(std::move(spec.tolerations), runtime.scheduling->tolerations);

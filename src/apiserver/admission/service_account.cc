@@ -79,7 +79,9 @@ class ServiceAccountPlugin final : public AdmissionPlugin {
     if (pod.spec.service_account_name.empty()) pod.spec.service_account_name = "default";
     auto found = request.reader->get("", "serviceaccounts", request.namespace_, pod.spec.service_account_name);
     if (!found) {
-      return Fail(api::forbidden({"", "pods"}, request.name, fmt::format("error looking up service account {}/{}: serviceaccount \"{}\" not found", request.namespace_, pod.spec.service_account_name, pod.spec.service_account_name)));
+      return Fail(api::forbidden({"", "pods"}, request.name,
+                                 fmt::format("error looking up service account {}/{}: serviceaccount \"{}\" not found", request.namespace_,
+                                             pod.spec.service_account_name, pod.spec.service_account_name)));
     }
     const auto& account = found->as<ServiceAccount>();
     if (wants_token(pod.spec, account)) add_token_volume(pod.spec);

@@ -19,7 +19,9 @@ namespace {
 template <auto free_fn>
 struct Free {
   template <class T>
-  void operator()(T* pointer) const { free_fn(pointer); }
+  void operator()(T* pointer) const {
+    free_fn(pointer);
+  }
 };
 using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
 using Bignum = std::unique_ptr<BIGNUM, Free<BN_free>>;
@@ -99,7 +101,8 @@ Result<std::string> SigningKey::sign(std::string_view data) const {
     return fail(Code::kInternal, "cannot sign");
   }
   std::string der(size, '\0');
-  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &size, reinterpret_cast<const unsigned char*>(data.data()), data.size()) != 1) {
+  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &size, reinterpret_cast<const unsigned char*>(data.data()), data.size()) !=
+      1) {
     return fail(Code::kInternal, "cannot sign");
   }
   const auto* at = reinterpret_cast<const unsigned char*>(der.data());
@@ -126,7 +129,8 @@ bool SigningKey::verify(std::string_view data, std::string_view signature) const
 }
 
 std::string SigningKey::jwk() const {
-  return fmt::format(R"({{"use":"sig","kty":"EC","kid":"{}","crv":"P-256","alg":"ES256","x":"{}","y":"{}"}})", id_, api::base64url_encode(x_), api::base64url_encode(y_));
+  return fmt::format(R"({{"use":"sig","kty":"EC","kid":"{}","crv":"P-256","alg":"ES256","x":"{}","y":"{}"}})", id_, api::base64url_encode(x_),
+                     api::base64url_encode(y_));
 }
 
 }  // namespace reigen::apiserver

@@ -86,10 +86,13 @@ Status confirm(const StrategyContext& context, const std::vector<PolicyRule>& ru
   if (!context.rbac || !context.user) return {};
   std::vector<PolicyRule> kept;
   std::string errors;
-  context.rbac->visit_rules(*context.user, context.namespace_, [&](const PolicyRule& rule, const std::string&) {
-    kept.push_back(rule);
-    return true;
-  }, &errors);
+  context.rbac->visit_rules(
+      *context.user, context.namespace_,
+      [&](const PolicyRule& rule, const std::string&) {
+        kept.push_back(rule);
+        return true;
+      },
+      &errors);
   std::vector<const PolicyRule*> owned;
   for (const PolicyRule& rule : kept) owned.push_back(&rule);
   std::vector<std::string> missing = missing_rules(owned, rules);
@@ -123,7 +126,8 @@ std::vector<std::string> missing_rules(const std::vector<const PolicyRule*>& own
   return {texts.begin(), texts.end()};
 }
 
-Status may_grant_rules(const StrategyContext& context, std::string_view resource, std::string_view name, const std::vector<PolicyRule>& rules, bool aggregates) {
+Status may_grant_rules(const StrategyContext& context, std::string_view resource, std::string_view name, const std::vector<PolicyRule>& rules,
+                       bool aggregates) {
   if (is_master(context) || allowed(context, "escalate", resource, name)) return {};
   TRY(confirm(context, rules));
   if (!aggregates) return {};

@@ -69,7 +69,8 @@ bool pod_uses(const Pod& pod, std::string_view resource, std::string_view name) 
   const auto& spec = pod.spec;
   if (resource == "serviceaccounts") return spec.service_account_name == name;
   auto by_container = [&](const auto& container) { return uses_environment(container, resource, name); };
-  if (resource == "secrets" && std::any_of(spec.image_pull_secrets.begin(), spec.image_pull_secrets.end(), [&](const auto& ref) { return ref.name == name; })) return true;
+  if (resource == "secrets" && std::any_of(spec.image_pull_secrets.begin(), spec.image_pull_secrets.end(), [&](const auto& ref) { return ref.name == name; }))
+    return true;
   return std::any_of(spec.volumes.begin(), spec.volumes.end(), [&](const auto& volume) { return uses_volume(volume, resource, name); }) ||
          std::any_of(spec.containers.begin(), spec.containers.end(), by_container) ||
          std::any_of(spec.init_containers.begin(), spec.init_containers.end(), by_container) ||
@@ -136,10 +137,13 @@ Verdict NodeAuthorizer::authorize(const AccessRequest& request) {
   }
   if (request.group == "coordination.k8s.io" && request.resource == "leases") {
     bool own = request.namespace_ == "kube-node-lease" && (request.name == node || request.verb == "create");
-    return own && is_one_of(request.verb, {"get", "create", "update", "patch", "delete"}) ? allow() : no_opinion("can only access node lease with the same name as the requesting node");
+    return own && is_one_of(request.verb, {"get", "create", "update", "patch", "delete"})
+               ? allow()
+               : no_opinion("can only access node lease with the same name as the requesting node");
   }
   for (const auto& rule : kRules) {
-    if (rule.group == request.group && rule.resource == request.resource && rule.subresource == request.subresource && is_one_of(request.verb, rule.verbs)) return allow();
+    if (rule.group == request.group && rule.resource == request.resource && rule.subresource == request.subresource && is_one_of(request.verb, rule.verbs))
+      return allow();
   }
   return {};
 }

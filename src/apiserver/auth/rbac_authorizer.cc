@@ -99,9 +99,9 @@ bool rules_cover(const std::vector<const PolicyRule*>& owned, const PolicyRule& 
 struct RbacAuthorizer::Index {
   struct Grant {
     std::string role_kind, role_name;
-    std::string binding;    // for the reason: ClusterRoleBinding "x" or RoleBinding "x/ns"
-    std::string namespace_; // of a RoleBinding
-    std::string subject;    // for the reason: User "x", Group "x", ServiceAccount "x/ns"
+    std::string binding;     // for the reason: ClusterRoleBinding "x" or RoleBinding "x/ns"
+    std::string namespace_;  // of a RoleBinding
+    std::string subject;     // for the reason: User "x", Group "x", ServiceAccount "x/ns"
   };
   uint64_t changes[4] = {};
   std::map<std::string, std::vector<PolicyRule>, std::less<>> roles;  // "name" of a cluster role, "namespace/name" of a role
@@ -116,8 +116,9 @@ struct RbacAuthorizer::Index {
       grant.binding = ns.empty() ? fmt::format("ClusterRoleBinding \"{}\" of ClusterRole \"{}\"", name, ref.name)
                                  : fmt::format("RoleBinding \"{}/{}\" of {} \"{}\"", name, ns, ref.kind, ref.name);
       grant.namespace_ = ns;
-      grant.subject = subject.kind == "ServiceAccount" ? fmt::format("ServiceAccount \"{}/{}\"", subject.name, subject.namespace_.empty() ? ns : subject.namespace_)
-                                                       : fmt::format("{} \"{}\"", subject.kind, subject.name);
+      grant.subject = subject.kind == "ServiceAccount"
+                          ? fmt::format("ServiceAccount \"{}/{}\"", subject.name, subject.namespace_.empty() ? ns : subject.namespace_)
+                          : fmt::format("{} \"{}\"", subject.kind, subject.name);
       grants[ns][subject_key(subject, ns)].push_back(std::move(grant));
     }
   }
@@ -136,7 +137,9 @@ struct RbacAuthorizer::Index {
     for (const auto& grant : found->second) {
       const auto* rules = rules_of(grant);
       if (!rules) {
-        if (errors) *errors += fmt::format("{}{}.rbac.authorization.k8s.io \"{}\" not found", errors->empty() ? "" : ", ", grant.role_kind == "Role" ? "role" : "clusterrole", grant.role_name);
+        if (errors)
+          *errors += fmt::format("{}{}.rbac.authorization.k8s.io \"{}\" not found", errors->empty() ? "" : ", ",
+                                 grant.role_kind == "Role" ? "role" : "clusterrole", grant.role_name);
         continue;
       }
       for (const auto& rule : *rules) {
@@ -189,23 +192,29 @@ void RbacAuthorizer::visit_rules(const User& user, std::string_view namespace_, 
 Verdict RbacAuthorizer::authorize(const AccessRequest& request) {
   Verdict verdict;
   std::string_view ns = request.resource_request ? request.namespace_ : std::string_view();
-  visit_rules(*request.user, ns, [&](const PolicyRule& rule, const std::string& why) {
-    if (!rule_allows(rule, request)) return true;
-    verdict.decision = Decision::kAllow;
-    verdict.reason = "RBAC: allowed by " + why;
-    return false;
-  }, &verdict.error);
+  visit_rules(
+      *request.user, ns,
+      [&](const PolicyRule& rule, const std::string& why) {
+        if (!rule_allows(rule, request)) return true;
+        verdict.decision = Decision::kAllow;
+        verdict.reason = "RBAC: allowed by " + why;
+        return false;
+      },
+      &verdict.error);
   if (verdict.decision == Decision::kAllow) verdict.error.clear();
   else if (!verdict.error.empty()) verdict.reason = "RBAC: " + verdict.error;
   return verdict;
 }
 
 void RbacAuthorizer::add_rules(const User& user, std::string_view namespace_, RuleList& rules) {
-  visit_rules(user, namespace_, [&](const PolicyRule& rule, const std::string&) {
-    if (!rule.resources.empty()) rules.resource_rules.push_back({rule.verbs, rule.api_groups, rule.resources, rule.resource_names});
-    if (!rule.non_resource_urls.empty()) rules.non_resource_rules.push_back({rule.verbs, rule.non_resource_urls});
-    return true;
-  }, &rules.error);
+  visit_rules(
+      user, namespace_,
+      [&](const PolicyRule& rule, const std::string&) {
+        if (!rule.resources.empty()) rules.resource_rules.push_back({rule.verbs, rule.api_groups, rule.resources, rule.resource_names});
+        if (!rule.non_resource_urls.empty()) rules.non_resource_rules.push_back({rule.verbs, rule.non_resource_urls});
+        return true;
+      },
+      &rules.error);
 }
 
 Result<std::vector<PolicyRule>> RbacAuthorizer::role_rules(std::string_view kind, std::string_view namespace_, std::string_view name) {

@@ -180,7 +180,8 @@ Result<Authentication> ServiceAccountTokens::authenticate_token(std::string_view
     if (std::find(claims->audiences.begin(), claims->audiences.end(), audience) != claims->audiences.end()) result.audiences.push_back(audience);
   }
   if (result.audiences.empty()) {
-    return fail(Code::kUnauthenticated, fmt::format("token audiences [{}] is invalid for the target audiences", claims->audiences.empty() ? "" : claims->audiences[0]));
+    return fail(Code::kUnauthenticated,
+                fmt::format("token audiences [{}] is invalid for the target audiences", claims->audiences.empty() ? "" : claims->audiences[0]));
   }
   TRY(check_alive(*claims));
   result.user = claims->user;

@@ -254,7 +254,8 @@ std::vector<api::Object> bootstrap_objects() {
   for (const char* facts : {kRoleFacts, kFlowFacts}) {
     for (const auto& block : parse_facts(facts)) objects.push_back(make_object(block));
   }
-  objects.push_back(make_priority_class("system-cluster-critical", 2000000000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."));
+  objects.push_back(make_priority_class("system-cluster-critical", 2000000000,
+                                        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."));
   objects.push_back(make_priority_class("system-node-critical", 2000001000, "Used for system critical pods that must not be moved from their current node."));
   return objects;
 }

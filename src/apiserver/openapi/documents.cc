@@ -47,13 +47,11 @@ std::string make_v2_json() {
   api::append_json(out, info(), kStyle);
   out += R"(,"paths":{)";
   ModelNames models = first_models();
-  build_paths(api::all_resources(), Dialect::kV2, models,
-              [&](std::string_view path, const Value& item) { append_member(out, path, item); });
+  build_paths(api::all_resources(), Dialect::kV2, models, [&](std::string_view path, const Value& item) { append_member(out, path, item); });
   out += R"(},"definitions":{)";
   append_definitions(out, models, Dialect::kV2);
-  out +=
-      R"(},"securityDefinitions":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}},)"
-      R"("security":[{"BearerToken":[]}]})";
+  out += R"(},"securityDefinitions":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}},)"
+         R"("security":[{"BearerToken":[]}]})";
   out += '\n';
   return out;
 }
@@ -65,8 +63,7 @@ std::string make_v2_protobuf() {
   ModelNames models = first_models();
   std::string part;
   part.reserve(kV2Bytes / 2);
-  build_paths(api::all_resources(), Dialect::kV2, models,
-              [&](std::string_view path, const Value& item) { append_gnostic_path(part, path, item); });
+  build_paths(api::all_resources(), Dialect::kV2, models, [&](std::string_view path, const Value& item) { append_gnostic_path(part, path, item); });
   append_gnostic_text(out, kDocumentPaths, part);
   part.clear();
   for (auto model : models) append_gnostic_definition(part, model, definition(model, Dialect::kV2));
@@ -97,8 +94,7 @@ std::string make_v3_json(std::string_view group, std::string_view version) {
   build_paths(resources, Dialect::kV3, models, [&](std::string_view path, const Value& item) { append_member(out, path, item); });
   out += R"(},"components":{"schemas":{)";
   append_definitions(out, models, Dialect::kV3);
-  out +=
-      R"(},"securitySchemes":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}}}})";
+  out += R"(},"securitySchemes":{"BearerToken":{"description":"Bearer Token authentication","in":"header","name":"authorization","type":"apiKey"}}}})";
   out += '\n';
   return out;
 }

@@ -60,8 +60,7 @@ class Provider final : public OpenApiProvider {
     if (!path.starts_with(kPrefix)) return {};
     auto found = std::ranges::find(group_versions_, path.substr(kPrefix.size()), &openapi::GroupVersionPath::path);
     if (found == group_versions_.end()) return {};
-    return answer(found->path, "application/json", known_etag,
-                  [&] { return openapi::make_v3_json(found->group, found->version); });
+    return answer(found->path, "application/json", known_etag, [&] { return openapi::make_v3_json(found->group, found->version); });
   }
 
  private:

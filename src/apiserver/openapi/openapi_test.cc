@@ -79,15 +79,11 @@ TEST(OpenApiV2, DescribesTypesAsKubectlReadsThem) {
   EXPECT_EQ(api::to_json(at(containers, {"x-kubernetes-list-map-keys"})), R"(["name"])");
   const Value& volumes = at(pod_spec, {"properties", "volumes"});
   EXPECT_EQ(volumes.text_at({"x-kubernetes-patch-strategy"}), "merge,retainKeys");
-  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.LocalObjectReference"}).text_at({"x-kubernetes-map-type"}),
-            "atomic");
+  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.LocalObjectReference"}).text_at({"x-kubernetes-map-type"}), "atomic");
   const Value& pod = at(document, {"definitions", "io.k8s.api.core.v1.Pod"});
   EXPECT_EQ(api::to_json(at(pod, {"x-kubernetes-group-version-kind"})), R"([{"group":"","kind":"Pod","version":"v1"}])");
-  EXPECT_EQ(at(document, {"definitions", "io.k8s.apimachinery.pkg.util.intstr.IntOrString"}).text_at({"format"}),
-            "int-or-string");
-  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.Secret", "properties", "data", "additionalProperties"})
-                .text_at({"format"}),
-            "byte");
+  EXPECT_EQ(at(document, {"definitions", "io.k8s.apimachinery.pkg.util.intstr.IntOrString"}).text_at({"format"}), "int-or-string");
+  EXPECT_EQ(at(document, {"definitions", "io.k8s.api.core.v1.Secret", "properties", "data", "additionalProperties"}).text_at({"format"}), "byte");
 }
 
 TEST(OpenApiV2, OperationsTellDryRunAndValidation) {
@@ -98,14 +94,11 @@ TEST(OpenApiV2, OperationsTellDryRunAndValidation) {
   EXPECT_TRUE(operation_parameter(patch, "dryRun"));
   EXPECT_TRUE(operation_parameter(patch, "fieldValidation"));
   EXPECT_TRUE(operation_parameter(patch, "body"));
-  auto id = [&](std::string_view path, std::string_view method) {
-    return document.text_at({"paths", path, method, "operationId"});
-  };
+  auto id = [&](std::string_view path, std::string_view method) { return document.text_at({"paths", path, method, "operationId"}); };
   EXPECT_EQ(id("/api/v1/pods", "get"), "listCoreV1PodForAllNamespaces");
   EXPECT_EQ(id("/api/v1/namespaces/{namespace}/pods", "delete"), "deleteCoreV1CollectionNamespacedPod");
   EXPECT_EQ(id("/api/v1/namespaces/{namespace}/pods/{name}/exec", "post"), "connectCoreV1PostNamespacedPodExec");
-  EXPECT_EQ(id("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", "post"),
-            "createCoreV1NamespacedServiceAccountToken");
+  EXPECT_EQ(id("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", "post"), "createCoreV1NamespacedServiceAccountToken");
   EXPECT_EQ(id("/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}", "put"), "replaceRbacAuthorizationV1ClusterRole");
 }
 
@@ -115,8 +108,7 @@ TEST(OpenApiV2, EverythingIsDescribed) {
     EXPECT_NE(definition.value.text_at({"description"}), "") << definition.key();
     const Value* properties = definition.value.find("properties");
     if (!properties) continue;
-    for (const auto& property : properties->members())
-      EXPECT_NE(property.value.text_at({"description"}), "") << definition.key() << " " << property.key();
+    for (const auto& property : properties->members()) EXPECT_NE(property.value.text_at({"description"}), "") << definition.key() << " " << property.key();
   }
   EXPECT_EQ(document.text_at({"definitions", "io.k8s.api.core.v1.PodSpec", "properties", "nodeName", "description"}),
             "The node; set by the scheduler, or by who needs no scheduler.");
@@ -158,8 +150,7 @@ TEST(OpenApiProvider, NegotiatesAndKnowsItsHashes) {
   auto none = provider->document("/openapi/v3/apis/none/v1", "application/json", "");
   EXPECT_FALSE(none.body);
   EXPECT_EQ(none.etag, "");
-  for (auto accept : {"application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-                      "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"}) {
+  for (auto accept : {"application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"}) {
     auto v2 = provider->document("/openapi/v2", accept, "");
     EXPECT_EQ(v2.media_type, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
     ASSERT_TRUE(v2.body);

@@ -19,10 +19,8 @@ struct Parameter {
   std::string_view description;
 };
 constexpr Parameter kDryRun = {"dryRun", "string", "All: check and answer, but store nothing."};
-constexpr Parameter kFieldManager = {"fieldManager", "string",
-                                     "Name of the program that makes the change; it owns the fields it sets."};
-constexpr Parameter kFieldValidation = {"fieldValidation", "string",
-                                        "What to do about unknown or repeated fields: Ignore, Warn (the default) or Strict."};
+constexpr Parameter kFieldManager = {"fieldManager", "string", "Name of the program that makes the change; it owns the fields it sets."};
+constexpr Parameter kFieldValidation = {"fieldValidation", "string", "What to do about unknown or repeated fields: Ignore, Warn (the default) or Strict."};
 constexpr Parameter kForce = {"force", "boolean", "Apply only: take over fields that others own."};
 constexpr Parameter kPretty = {"pretty", "string", "true: indent the answer."};
 constexpr Parameter kWrite[] = {kDryRun, kFieldManager, kFieldValidation};
@@ -42,27 +40,24 @@ constexpr Parameter kList[] = {
 constexpr Parameter kDelete[] = {
     kDryRun,
     {"gracePeriodSeconds", "integer", "Time the object has to end by itself; 0 is at once."},
-    {"ignoreStoreReadErrorWithClusterBreakingPotential", "boolean",
-     "Delete also what cannot be read any more, skipping every safeguard."},
+    {"ignoreStoreReadErrorWithClusterBreakingPotential", "boolean", "Delete also what cannot be read any more, skipping every safeguard."},
     {"orphanDependents", "boolean", "Outdated form of propagationPolicy=Orphan."},
     {"propagationPolicy", "string", "What happens to dependents: Orphan, Background or Foreground."},
 };
 constexpr Parameter kDeleteCollection[] = {
-    kList[1],   kDelete[0], kList[2], kDelete[1], kList[3], kList[4], kDelete[2],
-    kDelete[3], kDelete[4], kList[5], kList[6],   kList[7], kList[8],
+    kList[1], kDelete[0], kList[2], kDelete[1], kList[3], kList[4], kDelete[2], kDelete[3], kDelete[4], kList[5], kList[6], kList[7], kList[8],
 };
 
 constexpr std::string_view kMediaTypes[] = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"};
-constexpr std::string_view kListMediaTypes[] = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf",
-                                                "application/json;stream=watch",
+constexpr std::string_view kListMediaTypes[] = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/json;stream=watch",
                                                 "application/vnd.kubernetes.protobuf;stream=watch"};
-constexpr std::string_view kPatchMediaTypes[] = {"application/json-patch+json", "application/merge-patch+json",
-                                                 "application/strategic-merge-patch+json", "application/apply-patch+yaml"};
+constexpr std::string_view kPatchMediaTypes[] = {"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
+                                                 "application/apply-patch+yaml"};
 
 // Kinds whose deletion answers the object and not a Status.
-constexpr std::string_view kDeleteAnswersObject[] = {
-    "CSIDriver", "CSINode",        "PersistentVolume", "PersistentVolumeClaim", "Pod", "PodTemplate", "ResourceQuota",
-    "Service",   "ServiceAccount", "StorageClass",     "VolumeAttachment"};
+constexpr std::string_view kDeleteAnswersObject[] = {"CSIDriver",       "CSINode",       "PersistentVolume", "PersistentVolumeClaim", "Pod",
+                                                     "PodTemplate",     "ResourceQuota", "Service",          "ServiceAccount",        "StorageClass",
+                                                     "VolumeAttachment"};
 
 struct Operation {
   std::string_view method;  // "get"
@@ -106,8 +101,7 @@ Value strings(std::span<const std::string_view> texts) {
 // Writes one resource's or subresource's paths.
 class Writer {
  public:
-  Writer(const ResourceInfo& resource, Dialect dialect, ModelNames& models,
-         const std::function<void(std::string_view, const Value&)>& sink)
+  Writer(const ResourceInfo& resource, Dialect dialect, ModelNames& models, const std::function<void(std::string_view, const Value&)>& sink)
       : resource_(resource), dialect_(dialect), models_(models), sink_(sink) {
     const ResourceInfo* main = api::find_resource(resource.group, resource.version, resource.plural);
     main_kind_ = (main ? main : &resource)->kind->kind;
@@ -126,8 +120,7 @@ class Writer {
       if (connects()) return write_connect(path);
       return emit(path, operations_on_one());
     }
-    if (resource_.has(api::kList) && resource_.namespaced)
-      emit(base_ + "/" + std::string(resource_.plural), {list("ForAllNamespaces")});
+    if (resource_.has(api::kList) && resource_.namespaced) emit(base_ + "/" + std::string(resource_.plural), {list("ForAllNamespaces")});
     emit(collection, operations_on_collection());
     emit(collection + "/{name}", operations_on_one());
   }
@@ -135,9 +128,7 @@ class Writer {
  private:
   bool connects() const { return resource_.kind->kind.ends_with("Options"); }
   const std::string_view& model() const { return resource_.kind->type->model_name; }
-  std::string what(bool namespaced) const {
-    return std::string(namespaced ? "Namespaced" : "") + std::string(main_kind_) + title(resource_.subresource);
-  }
+  std::string what(bool namespaced) const { return std::string(namespaced ? "Namespaced" : "") + std::string(main_kind_) + title(resource_.subresource); }
   std::string id(std::string_view verb, std::string_view middle = {}) const {
     return std::string(verb) + name_ + std::string(middle) + what(resource_.namespaced);
   }
@@ -248,8 +239,7 @@ class Writer {
   Value path_parameters(std::string_view path) const {
     Value out = Value::array();
     auto in_path = [&](std::string_view name, std::string_view description) {
-      if (path.find("{" + std::string(name) + "}") != std::string_view::npos)
-        out.push_back(parameter({name, "string", description}, "path"));
+      if (path.find("{" + std::string(name) + "}") != std::string_view::npos) out.push_back(parameter({name, "string", description}, "path"));
     };
     in_path("name", "Name of the object.");
     in_path("namespace", "Namespace of the object.");
@@ -274,8 +264,7 @@ class Writer {
     const api::ValueType* type = field.value;
     if (type->kind == api::Kind::kList) type = type->element;
     Value scalar = scalar_schema(*type);
-    out.push_back(parameter(
-        {field.name, scalar.text_at({"type"}), api::field_description(options_type()->model_name, field.name)}, "query"));
+    out.push_back(parameter({field.name, scalar.text_at({"type"}), api::field_description(options_type()->model_name, field.name)}, "query"));
   }
 
   Value parameter(const Parameter& parameter, std::string_view in) const {
@@ -310,8 +299,7 @@ class Writer {
   }
 
   Value render(const Operation& operation) const {
-    Value out =
-        Value::object({{"description", operation.description}, {"operationId", operation.id}, {"tags", Value::array({tag_})}});
+    Value out = Value::object({{"description", operation.description}, {"operationId", operation.id}, {"tags", Value::array({tag_})}});
     Value parameters = Value::array();
     if (dialect_ == Dialect::kV2 && !operation.body.empty()) parameters.push_back(body_parameter(operation));
     for (const auto& one : operation.parameters) parameters.push_back(parameter(one, "query"));
@@ -329,8 +317,7 @@ class Writer {
     out.set("responses", responses(operation));
     out.set("x-kubernetes-action", operation.action);
     const auto& kind = *resource_.kind;
-    out.set("x-kubernetes-group-version-kind",
-            Value::object({{"group", kind.group}, {"kind", kind.kind}, {"version", kind.version}}));
+    out.set("x-kubernetes-group-version-kind", Value::object({{"group", kind.group}, {"kind", kind.kind}, {"version", kind.version}}));
     return out;
   }
 
@@ -341,9 +328,7 @@ class Writer {
     return out;
   }
 
-  Value schema_or_text(std::string_view name) const {
-    return name.empty() ? Value::object({{"type", "string"}}) : reference(name, dialect_);
-  }
+  Value schema_or_text(std::string_view name) const { return name.empty() ? Value::object({{"type", "string"}}) : reference(name, dialect_); }
 
   Value content(std::span<const std::string_view> types, std::string_view name) const {
     Value out = Value::object();

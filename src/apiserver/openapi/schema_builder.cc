@@ -31,8 +31,7 @@ constexpr ScalarModel kScalarModels[] = {
      "A whole number or a text, for example a port's number or name, or a percentage."},
     {"io.k8s.apimachinery.pkg.apis.meta.v1.Time", "string", "date-time", "A moment in RFC 3339 form, to the second."},
     {"io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", "string", "date-time", "A moment in RFC 3339 form, to the microsecond."},
-    {"io.k8s.apimachinery.pkg.apis.meta.v1.Duration", "string", "",
-     "A length of time as Go writes it, for example 1h30m or 500ms."},
+    {"io.k8s.apimachinery.pkg.apis.meta.v1.Duration", "string", "", "A length of time as Go writes it, for example 1h30m or 500ms."},
     {"io.k8s.apimachinery.pkg.runtime.RawExtension", "object", "", "An object of any kind, kept as it was given."},
     {"io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1", "object", "",
      "A set of fields as a tree: keys are f:name for a field, k:{...} or v:value for a list's item, and . for the place itself."},
@@ -42,22 +41,16 @@ constexpr ScalarModel kScalarModels[] = {
 
 std::string_view scalar_model(const ValueType& type, std::string_view type_name) {
   switch (type.kind) {
-    case Kind::kQuantity:
-      return kScalarModels[0].name;
-    case Kind::kIntOrString:
-      return kScalarModels[1].name;
-    case Kind::kTime:
-      return kScalarModels[2].name;
-    case Kind::kMicroTime:
-      return kScalarModels[3].name;
-    case Kind::kDuration:
-      return kScalarModels[4].name;
+    case Kind::kQuantity: return kScalarModels[0].name;
+    case Kind::kIntOrString: return kScalarModels[1].name;
+    case Kind::kTime: return kScalarModels[2].name;
+    case Kind::kMicroTime: return kScalarModels[3].name;
+    case Kind::kDuration: return kScalarModels[4].name;
     case Kind::kRaw:
       if (type_name.ends_with("FieldsV1")) return kScalarModels[6].name;
       if (type_name.ends_with("JSON")) return kScalarModels[7].name;
       return kScalarModels[5].name;
-    default:
-      return {};
+    default: return {};
   }
 }
 
@@ -146,19 +139,13 @@ Value plain(std::string_view type, std::string_view format = {}) {
 
 Value zero_of(const ValueType& type) {
   switch (type.kind) {
-    case Kind::kString:
-      return "";
+    case Kind::kString: return "";
     case Kind::kInt32:
-    case Kind::kInt64:
-      return 0;
-    case Kind::kDouble:
-      return 0;
-    case Kind::kBool:
-      return false;
-    case Kind::kStruct:
-      return type.type->json_form == api::JsonForm::kObject ? Value::object() : Value();
-    default:
-      return {};
+    case Kind::kInt64: return 0;
+    case Kind::kDouble: return 0;
+    case Kind::kBool: return false;
+    case Kind::kStruct: return type.type->json_form == api::JsonForm::kObject ? Value::object() : Value();
+    default: return {};
   }
 }
 
@@ -178,16 +165,11 @@ Value element_schema(const ValueType& type, std::string_view type_name, Dialect 
 
 Value schema_of(const ValueType& type, std::string_view type_name, Dialect dialect) {
   switch (type.kind) {
-    case Kind::kPointer:
-      return schema_of(*type.element, type_name, dialect);
-    case Kind::kStruct:
-      return reference(type.type->model_name, dialect);
-    case Kind::kList:
-      return Value::object({{"items", element_schema(*type.element, type_name, dialect)}, {"type", "array"}});
-    case Kind::kMap:
-      return Value::object({{"additionalProperties", element_schema(*type.element, type_name, dialect)}, {"type", "object"}});
-    default:
-      break;
+    case Kind::kPointer: return schema_of(*type.element, type_name, dialect);
+    case Kind::kStruct: return reference(type.type->model_name, dialect);
+    case Kind::kList: return Value::object({{"items", element_schema(*type.element, type_name, dialect)}, {"type", "array"}});
+    case Kind::kMap: return Value::object({{"additionalProperties", element_schema(*type.element, type_name, dialect)}, {"type", "object"}});
+    default: break;
   }
   auto model = scalar_model(type, type_name);
   return model.empty() ? scalar_schema(type) : reference(model, dialect);
@@ -195,14 +177,10 @@ Value schema_of(const ValueType& type, std::string_view type_name, Dialect diale
 
 std::string_view list_type_name(api::ListType type) {
   switch (type) {
-    case api::ListType::kAtomic:
-      return "atomic";
-    case api::ListType::kSet:
-      return "set";
-    case api::ListType::kMap:
-      return "map";
-    case api::ListType::kNone:
-      break;
+    case api::ListType::kAtomic: return "atomic";
+    case api::ListType::kSet: return "set";
+    case api::ListType::kMap: return "map";
+    case api::ListType::kNone: break;
   }
   return {};
 }
@@ -251,8 +229,7 @@ Value property(const TypeDesc& type, const api::FieldDesc& field, Dialect dialec
   if (!text.empty()) more.set("description", text);
   if (dialect == Dialect::kV3) add_default(field, more);
   add_extensions(field, more);
-  if (dialect == Dialect::kV3 && out.has("$ref") && more.size() > 0)
-    out = Value::object({{"allOf", Value::array({std::move(out)})}});
+  if (dialect == Dialect::kV3 && out.has("$ref") && more.size() > 0) out = Value::object({{"allOf", Value::array({std::move(out)})}});
   for (auto& member : more.members()) out.set(member.key(), std::move(member.value));
   return out;
 }
@@ -284,10 +261,8 @@ Value struct_definition(const TypeDesc& type, Dialect dialect) {
   std::map<std::string_view, Value> properties;
   std::vector<std::string_view> required;
   if (type.has_type_meta) {
-    properties["apiVersion"] =
-        Value::object({{"description", "Group and version of the API the object is written in."}, {"type", "string"}});
-    properties["kind"] =
-        Value::object({{"description", "What the object is, in CamelCase; it cannot change."}, {"type", "string"}});
+    properties["apiVersion"] = Value::object({{"description", "Group and version of the API the object is written in."}, {"type", "string"}});
+    properties["kind"] = Value::object({{"description", "What the object is, in CamelCase; it cannot change."}, {"type", "string"}});
   }
   for (const auto& field : type.fields) {
     if (field.name.empty()) continue;
@@ -333,23 +308,15 @@ Value reference(std::string_view model, Dialect dialect) {
 
 Value scalar_schema(const ValueType& type) {
   switch (type.kind) {
-    case Kind::kPointer:
-      return scalar_schema(*type.element);
-    case Kind::kInt32:
-      return plain("integer", "int32");
-    case Kind::kInt64:
-      return plain("integer", "int64");
-    case Kind::kDouble:
-      return plain("number", "double");
-    case Kind::kBool:
-      return plain("boolean");
-    case Kind::kBytes:
-      return plain("string", "byte");
+    case Kind::kPointer: return scalar_schema(*type.element);
+    case Kind::kInt32: return plain("integer", "int32");
+    case Kind::kInt64: return plain("integer", "int64");
+    case Kind::kDouble: return plain("number", "double");
+    case Kind::kBool: return plain("boolean");
+    case Kind::kBytes: return plain("string", "byte");
     case Kind::kTime:
-    case Kind::kMicroTime:
-      return plain("string", "date-time");
-    default:
-      return plain("string");
+    case Kind::kMicroTime: return plain("string", "date-time");
+    default: return plain("string");
   }
 }
 

@@ -55,7 +55,9 @@ void prepare_spec(PersistentVolumeClaimSpec& spec, const PersistentVolumeClaimSp
 }
 
 bool has_invalid_group(const PersistentVolumeClaimSpec& spec) {
-  auto invalid = [](const auto& reference) { return reference && !reference->api_group.value_or("").empty() && !api::is_dns1123_subdomain(*reference->api_group).empty(); };
+  auto invalid = [](const auto& reference) {
+    return reference && !reference->api_group.value_or("").empty() && !api::is_dns1123_subdomain(*reference->api_group).empty();
+  };
   return invalid(spec.data_source) || invalid(spec.data_source_ref);
 }
 
@@ -97,11 +99,13 @@ void check_spec_change(const PersistentVolumeClaim& claim, const PersistentVolum
     if (!now.resources.requests.empty()) now.resources.requests["storage"] = storage_of(old.spec.resources.requests);
     if (now.volume_attributes_class_name) now.volume_attributes_class_name = before.volume_attributes_class_name;
   }
-  if (!(now == before)) forbid(errors, FieldPath("spec"), "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims");
+  if (!(now == before))
+    forbid(errors, FieldPath("spec"), "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims");
   Quantity size = storage_of(claim.spec.resources.requests);
   if (size < storage_of(old.spec.resources.requests) && size <= storage_of(old.status.capacity))
     forbid(errors, FieldPath("spec.resources.requests.storage"), "field can not be less than status.capacity");
-  if (claim.spec.volume_mode != old.spec.volume_mode) reject(errors, FieldPath("volumeMode"), BadValue(claim.spec.volume_mode), std::string(api::kFieldImmutable));
+  if (claim.spec.volume_mode != old.spec.volume_mode)
+    reject(errors, FieldPath("volumeMode"), BadValue(claim.spec.volume_mode), std::string(api::kFieldImmutable));
   const auto& attributes = claim.spec.volume_attributes_class_name;
   const auto& attributes_before = old.spec.volume_attributes_class_name;
   if (attributes == attributes_before) return;
@@ -131,7 +135,8 @@ void check_status(const PersistentVolumeClaimStatus& status, FieldErrors& errors
   for (const auto& [name, amount] : status.capacity) check_amount(capacity.key(name), amount, errors);
   for (const auto& [key, state] : status.allocated_resource_statuses) {
     check_resource_key(key, states, errors);
-    if (std::ranges::find(kResizeStates, std::string_view(state)) == kResizeStates.end()) errors.push_back(api::FieldError::not_supported(states, key, kResizeStates));
+    if (std::ranges::find(kResizeStates, std::string_view(state)) == kResizeStates.end())
+      errors.push_back(api::FieldError::not_supported(states, key, kResizeStates));
   }
   for (const auto& [name, amount] : status.allocated_resources)
     if (check_resource_key(name, allocated, errors)) check_amount(allocated.key(name), amount, errors);
@@ -175,7 +180,8 @@ class ClaimStrategy final : public Strategy {
     auto whole = [&](const char* part, const api::Map<Quantity>& amounts) {
       Quantity amount = storage_of(amounts);
       if (amount.milli_value() % 1000 != 0)
-        texts.push_back("spec.resources." + std::string(part) + "[storage]: fractional byte value \"" + amount.to_string() + "\" is invalid, must be an integer");
+        texts.push_back("spec.resources." + std::string(part) + "[storage]: fractional byte value \"" + amount.to_string() +
+                        "\" is invalid, must be an integer");
     };
     whole("requests", claim.spec.resources.requests);
     whole("limits", claim.spec.resources.limits);

@@ -49,7 +49,8 @@ class PriorityClassStrategy final : public Strategy {
     if (priority.metadata.name.starts_with("system-")) {
       std::string fault = reserved_fault(priority);
       if (!fault.empty())
-        errors.push_back(FieldError::forbidden(metadata.child("name"), "priority class names with 'system-' prefix are reserved for system use only. error: " + fault));
+        errors.push_back(
+            FieldError::forbidden(metadata.child("name"), "priority class names with 'system-' prefix are reserved for system use only. error: " + fault));
     } else if (priority.value > kHighestUserPriority) {
       errors.push_back(FieldError::forbidden(FieldPath("value"), "maximum allowed value of a user defined priority is 1000000000"));
     }
@@ -72,7 +73,8 @@ void check_tolerations(FieldErrors& errors, const FieldPath& path, const std::ve
     FieldPath at = path.child("tolerations", i);
     if (!toleration.key.empty()) api::append(errors, api::validate_label_name(at.child("key"), toleration.key));
     if (toleration.key.empty() && toleration.operator_ != "Exists")
-      errors.push_back(FieldError::invalid(at.child("operator"), toleration.operator_, "operator must be Exists when `key` is empty, which means \"match all values and all keys\""));
+      errors.push_back(FieldError::invalid(at.child("operator"), toleration.operator_,
+                                           "operator must be Exists when `key` is empty, which means \"match all values and all keys\""));
     if (toleration.toleration_seconds && toleration.effect != "NoExecute")
       errors.push_back(FieldError::invalid(at.child("effect"), toleration.effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
     if (toleration.operator_.empty() || toleration.operator_ == "Equal") {
@@ -80,7 +82,8 @@ void check_tolerations(FieldErrors& errors, const FieldPath& path, const std::ve
       for (const std::string& message : api::is_label_value(toleration.value)) text += (text.empty() ? "" : ";") + message;
       if (!text.empty()) errors.push_back(FieldError::invalid(at.child("operator"), toleration.value, text));
     } else if (toleration.operator_ == "Exists") {
-      if (!toleration.value.empty()) errors.push_back(FieldError::invalid(at.child("operator"), BadValue::raw("core.Toleration"), "value must be empty when `operator` is 'Exists'"));
+      if (!toleration.value.empty())
+        errors.push_back(FieldError::invalid(at.child("operator"), BadValue::raw("core.Toleration"), "value must be empty when `operator` is 'Exists'"));
     } else {
       errors.push_back(FieldError::not_supported(at.child("operator"), toleration.operator_, {"Equal", "Exists"}));
     }

@@ -60,8 +60,9 @@ class NamespaceStrategy final : public Strategy {
     }
     bool going = ns.metadata.deletion_timestamp.has_value();
     if (ns.status.phase == (going ? "Terminating" : "Active")) return;
-    errors.push_back(FieldError::invalid(status.child("Phase"), ns.status.phase,
-                                         going ? "may only be 'Terminating' if `deletionTimestamp` is not empty" : "may only be 'Active' if `deletionTimestamp` is empty"));
+    errors.push_back(
+        FieldError::invalid(status.child("Phase"), ns.status.phase,
+                            going ? "may only be 'Terminating' if `deletionTimestamp` is not empty" : "may only be 'Active' if `deletionTimestamp` is empty"));
   }
   void canonicalize(Object& object) const override {
     Namespace& ns = object.mut<Namespace>();
@@ -115,7 +116,8 @@ void check_pod_cidrs(FieldErrors& errors, const std::vector<std::string>& cidrs)
   }
   if (cidrs.size() < 2) return;
   if (v4 + v6 != cidrs.size()) errors.push_back(FieldError::internal(path, "invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR"));
-  if (v4 == 0 || v6 == 0 || cidrs.size() > 2) errors.push_back(FieldError::invalid(path, go_strings(cidrs), "may specify no more than one CIDR for each IP family"));
+  if (v4 == 0 || v6 == 0 || cidrs.size() > 2)
+    errors.push_back(FieldError::invalid(path, go_strings(cidrs), "may specify no more than one CIDR for each IP family"));
   std::set<std::string> seen;
   for (size_t i = 0; i < cidrs.size(); ++i)
     if (!seen.insert(cidrs[i]).second) errors.push_back(FieldError::duplicate(path.index(i), cidrs[i]));

@@ -69,8 +69,7 @@ void check_slice_address(FieldErrors& errors, const FieldPath& path, std::string
 
 void check_hints(FieldErrors& errors, const FieldPath& path, const discovery::EndpointHints& hints) {
   constexpr size_t kMax = 8;
-  if (hints.for_zones.size() > kMax)
-    return errors.push_back(FieldError::too_many(path.child("forZones"), static_cast<int64_t>(hints.for_zones.size()), kMax));
+  if (hints.for_zones.size() > kMax) return errors.push_back(FieldError::too_many(path.child("forZones"), static_cast<int64_t>(hints.for_zones.size()), kMax));
   std::set<std::string> seen;
   for (size_t i = 0; i < hints.for_zones.size(); ++i) {
     FieldPath zone = path.child("forZones", i), name = zone.child("name");
@@ -90,8 +89,7 @@ void check_endpoint(FieldErrors& errors, const FieldPath& path, std::string_view
   auto labels = static_cast<int64_t>(endpoint.deprecated_topology.size());
   if (labels > kMaxTopology) errors.push_back(FieldError::too_many(topology, labels, kMaxTopology));
   api::append(errors, api::validate_labels(topology, endpoint.deprecated_topology));
-  if (endpoint.deprecated_topology.contains(kZone))
-    errors.push_back(FieldError::internal(topology.key(kZone), "reserved key was not removed in conversion"));
+  if (endpoint.deprecated_topology.contains(kZone)) errors.push_back(FieldError::internal(topology.key(kZone), "reserved key was not removed in conversion"));
   if (endpoint.hostname) check_label(errors, path.child("hostname"), *endpoint.hostname);
   if (endpoint.hints) check_hints(errors, path.child("hints"), *endpoint.hints);
 }

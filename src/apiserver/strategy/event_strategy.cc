@@ -104,8 +104,17 @@ class EventStrategy final : public Strategy {
   Duration time_to_live(const Object&) const override { return std::chrono::hours(1); }
   bool allow_create_on_update() const override { return true; }
   std::vector<std::string_view> fields() const override {
-    return {"involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
-            "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"};
+    return {"involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type"};
   }
   std::string field_value(const Object& object, std::string_view field) const override {
     const Event& event = object.as<Event>();

@@ -106,7 +106,8 @@ class CronJobStrategy final : public Strategy {
     if (object.meta().generation != old.meta().generation) warn_of_job_spec(spec.job_template.spec, FieldPath("spec.jobTemplate.spec"), texts);
     if (spec.schedule.find("TZ") != std::string::npos)
       texts.emplace_back(
-          "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details");
+          "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for "
+          "more details");
   }
 
  private:

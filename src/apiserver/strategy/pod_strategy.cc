@@ -167,8 +167,8 @@ class PodStrategy final : public Strategy {
   bool returns_deleted_object() const override { return true; }
 
   std::vector<std::string_view> fields() const override {
-    return {"spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.podIPs",
-            "status.nominatedNodeName"};
+    return {"spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+            "status.phase",  "status.podIP",       "status.podIPs",      "status.nominatedNodeName"};
   }
   std::string field_value(const Object& object, std::string_view field) const override {
     const Pod& pod = object.as<Pod>();

@@ -41,12 +41,15 @@ bool scope_fits(std::string_view scope, std::string_view resource) {
 // Adds `text` at `path` for each resource that the scope does not cover.
 void check_scope(FieldErrors& errors, const FieldPath& path, const api::BadValue& shown, std::string_view scope, const ResourceQuotaSpec& spec) {
   for (const auto& [name, value] : spec.hard)
-    if (is_standard_quota_resource(name) && !scope_fits(scope, name)) errors.push_back(FieldError::invalid(path, shown, "unsupported scope applied to resource"));
+    if (is_standard_quota_resource(name) && !scope_fits(scope, name))
+      errors.push_back(FieldError::invalid(path, shown, "unsupported scope applied to resource"));
 }
 
 void check_conflicts(FieldErrors& errors, const FieldPath& path, const ResourceQuotaSpec& spec, const std::set<std::string>& scopes) {
-  if (scopes.contains("BestEffort") && scopes.contains("NotBestEffort")) errors.push_back(FieldError::invalid(path, go_strings(spec.scopes), "conflicting scopes"));
-  if (scopes.contains("Terminating") && scopes.contains("NotTerminating")) errors.push_back(FieldError::invalid(path, go_strings(spec.scopes), "conflicting scopes"));
+  if (scopes.contains("BestEffort") && scopes.contains("NotBestEffort"))
+    errors.push_back(FieldError::invalid(path, go_strings(spec.scopes), "conflicting scopes"));
+  if (scopes.contains("Terminating") && scopes.contains("NotTerminating"))
+    errors.push_back(FieldError::invalid(path, go_strings(spec.scopes), "conflicting scopes"));
 }
 
 void check_requirement(FieldErrors& errors, const FieldPath& path, const ScopedResourceSelectorRequirement& requirement, const ResourceQuotaSpec& spec) {
@@ -135,7 +138,8 @@ void check_ratio(FieldErrors& errors, const FieldPath& path, const Quantity& rat
 }
 
 void check_amounts_of(FieldErrors& errors, const FieldPath& path, const LimitRangeItem& limit, const std::string& key) {
-  FieldPath min_path = path.child("min"), default_path = path.child("default"), request_path = path.child("defaultRequest"), ratio_path = path.child("maxLimitRequestRatio");
+  FieldPath min_path = path.child("min"), default_path = path.child("default"), request_path = path.child("defaultRequest"),
+            ratio_path = path.child("maxLimitRequestRatio");
   const Quantity *min = limit.min.get(key), *max = limit.max.get(key), *ratio = limit.max_limit_request_ratio.get(key);
   bool pod = limit.type == "Pod";
   const Quantity* standard = pod ? nullptr : limit.default_.get(key);
@@ -148,8 +152,9 @@ void check_amounts_of(FieldErrors& errors, const FieldPath& path, const LimitRan
   check_order(errors, default_path, key, standard, max, max, "default", "max");
   if (ratio) check_ratio(errors, ratio_path.key(key), *ratio, min, max);
   if (!is_overcommit_allowed(key) && standard && request && *standard != *request)
-    errors.push_back(FieldError::invalid(request_path.key(key), request->to_string(),
-                                         fmt::format("default value {} must equal to defaultRequest value {} in {}", standard->to_string(), request->to_string(), key)));
+    errors.push_back(
+        FieldError::invalid(request_path.key(key), request->to_string(),
+                            fmt::format("default value {} must equal to defaultRequest value {} in {}", standard->to_string(), request->to_string(), key)));
 }
 
 void check_limit(FieldErrors& errors, const FieldPath& path, const LimitRangeItem& limit) {

@@ -82,7 +82,8 @@ void check_binding(FieldErrors& errors, const RoleRef& role, const std::vector<S
 
 void check_same_role(FieldErrors& errors, const RoleRef& role, const RoleRef& old) {
   if (role == old) return;
-  std::string shown = "rbac.RoleRef{APIGroup:" + BadValue(role.api_group).text() + ", Kind:" + BadValue(role.kind).text() + ", Name:" + BadValue(role.name).text() + "}";
+  std::string shown =
+      "rbac.RoleRef{APIGroup:" + BadValue(role.api_group).text() + ", Kind:" + BadValue(role.kind).text() + ", Name:" + BadValue(role.name).text() + "}";
   errors.push_back(FieldError::invalid(FieldPath("roleRef"), BadValue::raw(std::move(shown)), "cannot change roleRef"));
 }
 
@@ -90,7 +91,8 @@ void check_same_role(FieldErrors& errors, const RoleRef& role, const RoleRef& ol
 bool only_collects(const Object& object, const Object& old) {
   const auto& now = object.meta();
   const auto& before = old.meta();
-  return now.labels == before.labels && now.annotations == before.annotations && (now.finalizers != before.finalizers || now.owner_references != before.owner_references);
+  return now.labels == before.labels && now.annotations == before.annotations &&
+         (now.finalizers != before.finalizers || now.owner_references != before.owner_references);
 }
 
 Result<Rollback> answer(const Status& status, std::string_view resource, const Object& object) {
@@ -102,7 +104,9 @@ Result<Rollback> answer(const Status& status, std::string_view resource, const O
 class RbacStrategy : public Strategy {
  public:
   explicit RbacStrategy(bool namespaced) : namespaced_(namespaced) {}
-  Result<Rollback> begin_create(StrategyContext& context, Object& object) const override { return answer(may_write(context, object, nullptr), resource(), object); }
+  Result<Rollback> begin_create(StrategyContext& context, Object& object) const override {
+    return answer(may_write(context, object, nullptr), resource(), object);
+  }
   Result<Rollback> begin_update(StrategyContext& context, Object& object, const Object& old) const override {
     return answer(only_collects(object, old) && same_rights(object, old) ? Status() : may_write(context, object, &old), resource(), object);
   }

@@ -24,7 +24,8 @@ using api::corev1::ReplicationController;
 
 constexpr std::string_view kNameUse = "this is used in Pod names and hostnames";
 
-void warn_of_changed_template(const Object& object, const Object& old, const PodTemplateSpec& pod_template, std::string_view path, std::vector<std::string>& texts) {
+void warn_of_changed_template(const Object& object, const Object& old, const PodTemplateSpec& pod_template, std::string_view path,
+                              std::vector<std::string>& texts) {
   if (object.meta().generation != old.meta().generation) warn_of_template(pod_template, FieldPath(path), texts);
 }
 
@@ -61,8 +62,8 @@ void validate_replica_status(const Status& status, FieldErrors& errors) {
                 {"observedGeneration", status.observed_generation}},
                path, errors);
   check_at_most_replicas(
-      {{"fullyLabeledReplicas", status.fully_labeled_replicas}, {"readyReplicas", status.ready_replicas}, {"availableReplicas", status.available_replicas}}, status.replicas,
-      path, errors);
+      {{"fullyLabeledReplicas", status.fully_labeled_replicas}, {"readyReplicas", status.ready_replicas}, {"availableReplicas", status.available_replicas}},
+      status.replicas, path, errors);
   if (status.available_replicas > status.ready_replicas)
     reject(errors, path.child("availableReplicas"), status.available_replicas, "cannot be greater than readyReplicas");
 }
@@ -122,8 +123,8 @@ class ReplicationControllerStrategy final : public Strategy {
 };
 
 // Deployments check their template as replica sets do.
-void validate_selected_template(const api::Box<api::metav1::LabelSelector>& selector, const PodTemplateSpec& pod_template, const FieldPath& path, const PodOptions& options,
-                                FieldErrors& errors) {
+void validate_selected_template(const api::Box<api::metav1::LabelSelector>& selector, const PodTemplateSpec& pod_template, const FieldPath& path,
+                                const PodOptions& options, FieldErrors& errors) {
   FieldPath at = path.child("template");
   if (!check_template_labels(selector, pod_template.metadata.labels, at, path.child("selector"), "invalid label selector", errors)) return;
   validate_pod_template(pod_template, at, options, errors);
@@ -210,7 +211,8 @@ class DeploymentStrategyRules final : public Strategy {
     api::IntOrString max_surge = update.max_surge.value_or(api::IntOrString());
     check_int_or_percent(max_unavailable, unavailable, errors);
     check_int_or_percent(max_surge, path.child("maxSurge"), errors);
-    if (int_or_percent(max_unavailable) == 0 && int_or_percent(max_surge) == 0) reject(errors, unavailable, go_value(max_unavailable), "may not be 0 when `maxSurge` is 0");
+    if (int_or_percent(max_unavailable) == 0 && int_or_percent(max_surge) == 0)
+      reject(errors, unavailable, go_value(max_unavailable), "may not be 0 when `maxSurge` is 0");
     check_at_most_100_percent(max_unavailable, unavailable, errors);
   }
   static void validate_strategy(const api::appsv1::DeploymentStrategy& strategy, const FieldPath& path, FieldErrors& errors) {
@@ -235,7 +237,8 @@ class DeploymentStrategyRules final : public Strategy {
     if (!spec.progress_deadline_seconds) return;
     FieldPath deadline = path.child("progressDeadlineSeconds");
     check_non_negative(errors, deadline, *spec.progress_deadline_seconds);
-    if (*spec.progress_deadline_seconds <= spec.min_ready_seconds) reject(errors, deadline, *spec.progress_deadline_seconds, "must be greater than minReadySeconds");
+    if (*spec.progress_deadline_seconds <= spec.min_ready_seconds)
+      reject(errors, deadline, *spec.progress_deadline_seconds, "must be greater than minReadySeconds");
   }
   static void validate_status(const DeploymentStatus& status, const DeploymentStatus& old, FieldErrors& errors) {
     FieldPath path("status");
@@ -247,8 +250,9 @@ class DeploymentStrategyRules final : public Strategy {
                   {"unavailableReplicas", status.unavailable_replicas}},
                  path, errors);
     if (status.collision_count) check_non_negative(errors, path.child("collisionCount"), *status.collision_count);
-    check_at_most_replicas({{"updatedReplicas", status.updated_replicas}, {"readyReplicas", status.ready_replicas}, {"availableReplicas", status.available_replicas}},
-                           status.replicas, path, errors);
+    check_at_most_replicas(
+        {{"updatedReplicas", status.updated_replicas}, {"readyReplicas", status.ready_replicas}, {"availableReplicas", status.available_replicas}},
+        status.replicas, path, errors);
     if (status.available_replicas > status.ready_replicas)
       reject(errors, path.child("availableReplicas"), status.available_replicas, "cannot be greater than readyReplicas");
     check_collision_count(status.collision_count, old.collision_count, path, errors);

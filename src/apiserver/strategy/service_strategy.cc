@@ -57,8 +57,7 @@ void keep_allocated(Service& service, const Service& old) {
       if (!used.contains(known)) port.node_port = known;
     }
   }
-  if (needs_health_port(old) && needs_health_port(service) && spec.health_check_node_port == 0)
-    spec.health_check_node_port = old.spec.health_check_node_port;
+  if (needs_health_port(old) && needs_health_port(service) && spec.health_check_node_port == 0) spec.health_check_node_port = old.spec.health_check_node_port;
 }
 
 // Fields that a change of type makes meaningless go, when the client left them as they were.
@@ -76,8 +75,7 @@ void drop_by_type(Service& service, const Service& old) {
   std::set<int32_t> now = node_ports(service), then = node_ports(old);
   if (needs_node_port(old) && !needs_node_port(service) && std::ranges::includes(then, now))
     for (ServicePort& port : spec.ports) port.node_port = 0;
-  if (needs_health_port(old) && !needs_health_port(service) && before.health_check_node_port == spec.health_check_node_port)
-    spec.health_check_node_port = 0;
+  if (needs_health_port(old) && !needs_health_port(service) && before.health_check_node_port == spec.health_check_node_port) spec.health_check_node_port = 0;
   if (before.type == "LoadBalancer" && spec.type != "LoadBalancer") {
     if (before.allocate_load_balancer_node_ports == spec.allocate_load_balancer_node_ports) spec.allocate_load_balancer_node_ports.reset();
     if (before.load_balancer_class == spec.load_balancer_class) spec.load_balancer_class.reset();

@@ -51,9 +51,10 @@ class StatefulSetStrategy final : public Strategy {
     rest.ordinals = before.spec.ordinals;
     rest.persistent_volume_claim_retention_policy = before.spec.persistent_volume_claim_retention_policy;
     if (!(rest == before.spec))
-      forbid(errors, FieldPath("spec"),
-             "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and "
-             "'minReadySeconds' are forbidden");
+      forbid(
+          errors, FieldPath("spec"),
+          "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and "
+          "'minReadySeconds' are forbidden");
   }
   void warnings(StrategyContext&, const Object& object, std::vector<std::string>& texts) const override {
     const StatefulSetSpec& spec = object.as<StatefulSet>().spec;
@@ -116,7 +117,8 @@ class StatefulSetStrategy final : public Strategy {
     FieldPath path("spec");
     FieldPath management = path.child("podManagementPolicy");
     if (spec.pod_management_policy.empty()) require(errors, management);
-    else if (!is_one_of(spec.pod_management_policy, {"OrderedReady", "Parallel"})) reject(errors, management, spec.pod_management_policy, "must be 'OrderedReady' or 'Parallel'");
+    else if (!is_one_of(spec.pod_management_policy, {"OrderedReady", "Parallel"}))
+      reject(errors, management, spec.pod_management_policy, "must be 'OrderedReady' or 'Parallel'");
     validate_update_strategy(spec.update_strategy, path.child("updateStrategy"), errors);
     if (spec.persistent_volume_claim_retention_policy) {
       FieldPath at = path.child("persistentVolumeClaimRetentionPolicy");
@@ -195,7 +197,8 @@ class DaemonSetStrategy final : public Strategy {
     warn_of_template(object.as<DaemonSet>().spec.template_, FieldPath("spec.template"), texts);
   }
   void warnings_on_update(StrategyContext&, const Object& object, const Object& old, std::vector<std::string>& texts) const override {
-    if (template_generation(object.meta()) != template_generation(old.meta())) warn_of_template(object.as<DaemonSet>().spec.template_, FieldPath("spec.template"), texts);
+    if (template_generation(object.meta()) != template_generation(old.meta()))
+      warn_of_template(object.as<DaemonSet>().spec.template_, FieldPath("spec.template"), texts);
   }
 
  private:
@@ -263,7 +266,8 @@ class ControllerRevisionStrategy final : public Strategy {
     const ControllerRevision& revision = object.as<ControllerRevision>();
     validate_meta(object.meta(), true, *this, errors);
     check_non_negative(errors, FieldPath("revision"), revision.revision);
-    if (!(revision.data == old.as<ControllerRevision>().data)) reject(errors, FieldPath("data"), BadValue::raw(revision.data.raw), std::string(api::kFieldImmutable));
+    if (!(revision.data == old.as<ControllerRevision>().data))
+      reject(errors, FieldPath("data"), BadValue::raw(revision.data.raw), std::string(api::kFieldImmutable));
   }
 };
 

@@ -132,7 +132,8 @@ class VolumeAttachmentStrategy final : public Strategy {
   void validate_update(StrategyContext&, const Object& object, const Object& old, FieldErrors& errors) const override {
     repeat_meta(*this, object, false, errors);
     check_attachment(errors, object.as<VolumeAttachment>());
-    check_immutable(errors, FieldPath("spec"), object.as<VolumeAttachment>().spec, old.as<VolumeAttachment>().spec, BadValue::raw("storage.VolumeAttachmentSpec"));
+    check_immutable(errors, FieldPath("spec"), object.as<VolumeAttachment>().spec, old.as<VolumeAttachment>().spec,
+                    BadValue::raw("storage.VolumeAttachmentSpec"));
   }
   bool repeats_metadata_errors() const override { return false; }
   bool allow_unconditional_update() const override { return false; }

@@ -217,7 +217,8 @@ void forward_one(Core& core, const PodTarget& target, http::ForwardedConnection 
   auto shared = std::make_shared<http::ForwardedConnection>(std::move(connection));
   core.dialer->port_forward(target, shared->port, [shared, target](Result<std::shared_ptr<ByteStream>> stream) {
     if (!stream) {
-      shared->finish("error forwarding port " + std::to_string(shared->port) + " to pod " + target.name + ", uid : " + target.uid + ": " + stream.error().message());
+      shared->finish("error forwarding port " + std::to_string(shared->port) + " to pod " + target.name + ", uid : " + target.uid + ": " +
+                     stream.error().message());
       return;
     }
     splice(shared->data, std::move(*stream), [shared] { shared->finish(""); });

@@ -49,7 +49,8 @@ std::string lower(std::string_view text) {
 }
 
 size_t find_lower(std::string_view text, std::string_view wanted) {
-  auto found = std::search(text.begin(), text.end(), wanted.begin(), wanted.end(), [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+  auto found =
+      std::search(text.begin(), text.end(), wanted.begin(), wanted.end(), [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
   return found == text.end() ? kMore : static_cast<size_t>(found - text.begin());
 }
 

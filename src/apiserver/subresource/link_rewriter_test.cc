@@ -22,8 +22,9 @@ TEST(LinkRewriter, AbsolutePathsGetThePrefix) {
 }
 
 TEST(LinkRewriter, EverythingElseStays) {
-  for (auto html : {"<a href=\"other/page\">", "<a href=\"//host/x\">", "<a href=\"http://elsewhere/x\">", "<a href=\"/p/proxy/x\">", "<p title=\"/x\">", "1 < 2 and a > b",
-                    "<!-- <a href=\"/x\"> -->", "<script>var a = '<a href=\"/x\">';</script>", "<!DOCTYPE html>", "<a href=\"/unfinished", ""}) {
+  for (auto html :
+       {"<a href=\"other/page\">", "<a href=\"//host/x\">", "<a href=\"http://elsewhere/x\">", "<a href=\"/p/proxy/x\">", "<p title=\"/x\">", "1 < 2 and a > b",
+        "<!-- <a href=\"/x\"> -->", "<script>var a = '<a href=\"/x\">';</script>", "<!DOCTYPE html>", "<a href=\"/unfinished", ""}) {
     EXPECT_EQ(rewritten(html), html);
   }
 }

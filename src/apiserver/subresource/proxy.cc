@@ -84,8 +84,7 @@ Result<Destination> service_destination(Call& call, const ProxyName& name) {
   for (const auto& subset : endpoints->as<api::corev1::Endpoints>().subsets)
     for (const auto& port : subset.ports)
       if (port.name == *port_name)
-        for (const auto& address : subset.addresses)
-          all.push_back({address.node_name.value_or(""), address.ip, static_cast<uint16_t>(port.port), name.scheme});
+        for (const auto& address : subset.addresses) all.push_back({address.node_name.value_or(""), address.ip, static_cast<uint16_t>(port.port), name.scheme});
   if (all.empty()) return reigen::fail(api::service_unavailable("no endpoints available for service \"" + name.name + "\""));
   return all[call.core.random.below(all.size())];
 }
@@ -127,7 +126,9 @@ void proxy_to(const CallPtr& call, Destination to) {
   }
   options.remove_headers = {"Authorization"};
   keep_links_inside(*call->request, raw.substr(0, call->info.rest_offset), options);
-  options.on_error = [call](http::Responder&, const Error& error) { call->fail(api::service_unavailable("error trying to reach service: " + error.message())); };
+  options.on_error = [call](http::Responder&, const Error& error) {
+    call->fail(api::service_unavailable("error trying to reach service: " + error.message()));
+  };
   count_answer(*call, 200);
   NodeDialer* dialer = call->core.dialer;
   auto dial = [dialer, to](http::Dialed done) {

@@ -88,9 +88,11 @@ Status check_attributes(const Call& call, bool resource, bool other, bool subjec
   api::FieldErrors errors;
   api::FieldPath spec("spec");
   if (resource && other)
-    errors.push_back(api::FieldError::invalid(spec.child("nonResourceAttributes"), api::BadValue::raw("null"), "cannot be specified in combination with resourceAttributes"));
+    errors.push_back(api::FieldError::invalid(spec.child("nonResourceAttributes"), api::BadValue::raw("null"),
+                                              "cannot be specified in combination with resourceAttributes"));
   if (!resource && !other)
-    errors.push_back(api::FieldError::invalid(spec.child("resourceAttributes"), api::BadValue::raw("null"), "exactly one of nonResourceAttributes or resourceAttributes must be specified"));
+    errors.push_back(api::FieldError::invalid(spec.child("resourceAttributes"), api::BadValue::raw("null"),
+                                              "exactly one of nonResourceAttributes or resourceAttributes must be specified"));
   if (!subject) errors.push_back(api::FieldError::invalid(spec.child("user"), "", "at least one of user or group must be specified"));
   if (errors.empty()) return {};
   return reigen::fail(api::invalid({call.resource->group(), ""}, "", errors));
@@ -125,11 +127,12 @@ Status check_local(const Call& call, const authz::SubjectAccessReviewSpec& spec)
   api::FieldErrors errors;
   api::FieldPath path("spec");
   if (spec.resource_attributes && spec.resource_attributes->namespace_ != call.ns())
-    errors.push_back(api::FieldError::invalid(path.child("resourceAttributes.namespace"), spec.resource_attributes->namespace_, "must match metadata.namespace"));
+    errors.push_back(
+        api::FieldError::invalid(path.child("resourceAttributes.namespace"), spec.resource_attributes->namespace_, "must match metadata.namespace"));
   if (spec.non_resource_attributes)
     errors.push_back(api::FieldError::invalid(path.child("nonResourceAttributes"),
-                                              api::BadValue::raw("authorization.NonResourceAttributes{Path:\"" + spec.non_resource_attributes->path + "\", Verb:\"" +
-                                                                 spec.non_resource_attributes->verb + "\"}"),
+                                              api::BadValue::raw("authorization.NonResourceAttributes{Path:\"" + spec.non_resource_attributes->path +
+                                                                 "\", Verb:\"" + spec.non_resource_attributes->verb + "\"}"),
                                               "disallowed on this kind of request"));
   if (errors.empty()) return {};
   return reigen::fail(api::invalid({call.resource->group(), ""}, "", errors));
@@ -175,9 +178,12 @@ struct Line {
   Review review;
 };
 constexpr Line kReviews[] = {
-    {"selfsubjectreviews", self_subject},           {"tokenreviews", token_review},
-    {"selfsubjectaccessreviews", self_access},      {"subjectaccessreviews", subject_access},
-    {"localsubjectaccessreviews", local_subject_access}, {"selfsubjectrulesreviews", self_rules},
+    {"selfsubjectreviews", self_subject},
+    {"tokenreviews", token_review},
+    {"selfsubjectaccessreviews", self_access},
+    {"subjectaccessreviews", subject_access},
+    {"localsubjectaccessreviews", local_subject_access},
+    {"selfsubjectrulesreviews", self_rules},
 };
 
 }  // namespace

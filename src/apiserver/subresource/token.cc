@@ -39,14 +39,16 @@ Status bind_object(Call& call, const TokenRequest& request, TokenIssuer::Request
     return reigen::fail(api::bad_request("cannot bind token for serviceaccount to object of type " + reference.api_version + "/" + reference.kind));
   TRY_ASSIGN(api::Object bound, call.core.reader.get("", plural, plural == "nodes" ? std::string_view() : call.ns(), reference.name));
   if (!reference.uid.empty() && reference.uid != bound.meta().uid)
-    return reigen::fail(api::conflict({"", reference.kind}, reference.name, "the UID in the bound object reference (" + reference.uid +
+    return reigen::fail(api::conflict({"", reference.kind}, reference.name,
+                                      "the UID in the bound object reference (" + reference.uid +
                                           ") does not match the UID in record. The object might have been deleted and then recreated"));
   issue.bound_kind = reference.kind;
   issue.bound_name = reference.name;
   issue.bound_uid = bound.meta().uid;
   if (auto* pod = bound.try_as<api::corev1::Pod>()) {
     if (pod->spec.service_account_name != call.name())
-      return reigen::fail(api::bad_request("cannot bind token for serviceaccount \"" + std::string(call.name()) + "\" to pod running with different serviceaccount name."));
+      return reigen::fail(
+          api::bad_request("cannot bind token for serviceaccount \"" + std::string(call.name()) + "\" to pod running with different serviceaccount name."));
     issue.node_name = pod->spec.node_name;
     if (!issue.node_name.empty())
       if (auto node = call.core.reader.get("", "nodes", "", issue.node_name)) issue.node_uid = node->meta().uid;
@@ -67,8 +69,9 @@ Result<TokenRequest> issue_token(Call& call) {
   TRY(match_namespace(request.metadata, call.ns()));
   if (!request.metadata.name.empty() && request.metadata.name != call.name()) {
     api::FieldPath metadata("metadata");
-    return reigen::fail(api::invalid({"authentication.k8s.io", "TokenRequest"}, call.name(),
-                                     {api::FieldError::invalid(metadata.child("name"), request.metadata.name, "must match the service account name if specified")}));
+    return reigen::fail(
+        api::invalid({"authentication.k8s.io", "TokenRequest"}, call.name(),
+                     {api::FieldError::invalid(metadata.child("name"), request.metadata.name, "must match the service account name if specified")}));
   }
   request.metadata.name = call.name();
   request.metadata.namespace_ = call.ns();

@@ -138,8 +138,14 @@ void disruption_budget_row(const api::Object& object, WallTime now, Row& row) {
 }
 
 constexpr RowLine kLines[] = {
-    {"apps", "Deployment", deployment_row}, {"apps", "ReplicaSet", replica_set_row}, {"apps", "StatefulSet", stateful_set_row}, {"apps", "DaemonSet", daemon_set_row},
-    {"apps", "ControllerRevision", controller_revision_row}, {"autoscaling", "Scale", scale_row}, {"batch", "Job", job_row}, {"batch", "CronJob", cron_job_row},
+    {"apps", "Deployment", deployment_row},
+    {"apps", "ReplicaSet", replica_set_row},
+    {"apps", "StatefulSet", stateful_set_row},
+    {"apps", "DaemonSet", daemon_set_row},
+    {"apps", "ControllerRevision", controller_revision_row},
+    {"autoscaling", "Scale", scale_row},
+    {"batch", "Job", job_row},
+    {"batch", "CronJob", cron_job_row},
     {"policy", "PodDisruptionBudget", disruption_budget_row},
 };
 

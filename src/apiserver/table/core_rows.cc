@@ -139,8 +139,11 @@ std::string lower(std::string text) {
 
 void event_row(const api::Object& object, WallTime now, Row& row) {
   const auto& event = object.as<Event>();
-  std::string first = !event.first_timestamp.is_zero() ? age_of(event.first_timestamp, now) : event.event_time.is_zero() ? "<unknown>" : human_duration(now - event.event_time.wall());
-  std::string target = event.involved_object.name.empty() ? lower(event.involved_object.kind) : lower(event.involved_object.kind) + "/" + event.involved_object.name;
+  std::string first = !event.first_timestamp.is_zero() ? age_of(event.first_timestamp, now)
+                      : event.event_time.is_zero()     ? "<unknown>"
+                                                       : human_duration(now - event.event_time.wall());
+  std::string target =
+      event.involved_object.name.empty() ? lower(event.involved_object.kind) : lower(event.involved_object.kind) + "/" + event.involved_object.name;
   std::string source = event.source.component.empty() ? event.reporting_component : event.source.component;
   std::string host = event.source.host.empty() && event.source.component.empty() ? event.reporting_instance : event.source.host;
   int64_t count = event.series ? event.series->count : std::max<int64_t>(event.count, 1);
@@ -224,9 +227,17 @@ void resource_quota_row(const api::Object& object, WallTime now, Row& row) {
 }
 
 constexpr RowLine kLines[] = {
-    {"", "ReplicationController", replication_controller_row}, {"", "Service", service_row}, {"", "Endpoints", endpoints_row}, {"", "Node", node_row},
-    {"", "Event", event_row}, {"", "Namespace", namespace_row}, {"", "Secret", secret_row}, {"", "ConfigMap", config_map_row},
-    {"", "ServiceAccount", service_account_row}, {"", "ComponentStatus", component_status_row}, {"", "PodTemplate", pod_template_row},
+    {"", "ReplicationController", replication_controller_row},
+    {"", "Service", service_row},
+    {"", "Endpoints", endpoints_row},
+    {"", "Node", node_row},
+    {"", "Event", event_row},
+    {"", "Namespace", namespace_row},
+    {"", "Secret", secret_row},
+    {"", "ConfigMap", config_map_row},
+    {"", "ServiceAccount", service_account_row},
+    {"", "ComponentStatus", component_status_row},
+    {"", "PodTemplate", pod_template_row},
     {"", "ResourceQuota", resource_quota_row},
 };
 

@@ -127,9 +127,13 @@ void endpoint_slice_row(const api::Object& object, WallTime now, Row& row) {
 }
 
 constexpr RowLine kLines[] = {
-    {"networking.k8s.io", "Ingress", ingress_row}, {"networking.k8s.io", "IngressClass", ingress_class_row},
-    {"rbac.authorization.k8s.io", "RoleBinding", role_binding_row}, {"rbac.authorization.k8s.io", "ClusterRoleBinding", cluster_role_binding_row},
-    {"coordination.k8s.io", "Lease", lease_row}, {"scheduling.k8s.io", "PriorityClass", priority_class_row}, {"node.k8s.io", "RuntimeClass", runtime_class_row},
+    {"networking.k8s.io", "Ingress", ingress_row},
+    {"networking.k8s.io", "IngressClass", ingress_class_row},
+    {"rbac.authorization.k8s.io", "RoleBinding", role_binding_row},
+    {"rbac.authorization.k8s.io", "ClusterRoleBinding", cluster_role_binding_row},
+    {"coordination.k8s.io", "Lease", lease_row},
+    {"scheduling.k8s.io", "PriorityClass", priority_class_row},
+    {"node.k8s.io", "RuntimeClass", runtime_class_row},
     {"discovery.k8s.io", "EndpointSlice", endpoint_slice_row},
 };
 
@@ -138,7 +142,8 @@ constexpr RowLine kLines[] = {
 std::span<const RowLine> other_rows() { return kLines; }
 
 std::span<const api::Column> row_columns(const api::KindInfo& kind) {
-  static constexpr api::Column kScale[] = {{"Name", "string", "", false}, {"Desired", "integer", "", false}, {"Available", "integer", "", false}, {"Age", "string", "", false}};
+  static constexpr api::Column kScale[] = {
+      {"Name", "string", "", false}, {"Desired", "integer", "", false}, {"Available", "integer", "", false}, {"Age", "string", "", false}};
   if (kind.kind == "Scale") return kScale;
   return kind.resource ? kind.resource->columns : std::span<const api::Column>();
 }

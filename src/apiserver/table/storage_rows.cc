@@ -89,8 +89,9 @@ void csi_node_row(const api::Object& object, WallTime now, Row& row) {
 }
 
 constexpr RowLine kLines[] = {
-    {"", "PersistentVolume", volume_row}, {"", "PersistentVolumeClaim", claim_row}, {"storage.k8s.io", "StorageClass", class_row},
-    {"storage.k8s.io", "VolumeAttachment", attachment_row}, {"storage.k8s.io", "CSINode", csi_node_row},
+    {"", "PersistentVolume", volume_row},          {"", "PersistentVolumeClaim", claim_row},
+    {"storage.k8s.io", "StorageClass", class_row}, {"storage.k8s.io", "VolumeAttachment", attachment_row},
+    {"storage.k8s.io", "CSINode", csi_node_row},
 };
 
 }  // namespace

@@ -42,9 +42,7 @@ std::string human_duration(Duration duration) {
   int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
   if (seconds < -1) return "<invalid>";
   if (seconds < 0) return "0s";
-  auto two = [](int64_t a, const char* unit, int64_t b, const char* small) {
-    return std::to_string(a) + unit + (b ? std::to_string(b) + small : "");
-  };
+  auto two = [](int64_t a, const char* unit, int64_t b, const char* small) { return std::to_string(a) + unit + (b ? std::to_string(b) + small : ""); };
   if (seconds < 120) return std::to_string(seconds) + "s";
   int64_t minutes = seconds / 60;
   if (minutes < 10) return two(minutes, "m", seconds % 60, "s");

@@ -33,7 +33,8 @@ void check_doubled_keys(const PodAffinityTerm& term, const FieldPath& path, Fiel
   for (const auto& expression : term.label_selector->match_expressions) {
     auto found = std::find(term.match_label_keys.rbegin(), term.match_label_keys.rend(), expression.key);
     if (found != term.match_label_keys.rend() && seen.contains(expression.key))
-      reject(errors, path.index(static_cast<size_t>(term.match_label_keys.rend() - found) - 1), expression.key, "exists in both matchLabelKeys and labelSelector");
+      reject(errors, path.index(static_cast<size_t>(term.match_label_keys.rend() - found) - 1), expression.key,
+             "exists in both matchLabelKeys and labelSelector");
     seen.insert(expression.key);
   }
 }
@@ -74,7 +75,8 @@ void validate_terms(const Terms& terms, const FieldPath& path, const PodOptions&
 
 void validate_node_affinity(const NodeAffinity& affinity, const FieldPath& path, FieldErrors& errors) {
   if (affinity.required_during_scheduling_ignored_during_execution)
-    validate_node_selector(*affinity.required_during_scheduling_ignored_during_execution, true, path.child("requiredDuringSchedulingIgnoredDuringExecution"), errors);
+    validate_node_selector(*affinity.required_during_scheduling_ignored_during_execution, true, path.child("requiredDuringSchedulingIgnoredDuringExecution"),
+                           errors);
   const auto& preferred = affinity.preferred_during_scheduling_ignored_during_execution;
   for (size_t i = 0; i < preferred.size(); ++i) {
     FieldPath at = path.child("preferredDuringSchedulingIgnoredDuringExecution", i);
@@ -111,7 +113,8 @@ void validate_tolerations(const std::vector<Toleration>& tolerations, const Fiel
     if (!one.key.empty()) api::append(errors, api::validate_label_name(at.child("key"), one.key));
     if (one.key.empty() && one.operator_ != "Exists")
       reject(errors, op, one.operator_, "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
-    if (one.toleration_seconds && one.effect != "NoExecute") reject(errors, at.child("effect"), one.effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+    if (one.toleration_seconds && one.effect != "NoExecute")
+      reject(errors, at.child("effect"), one.effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
     if (one.operator_.empty() || one.operator_ == "Equal") {
       std::string all;
       for (const std::string& message : api::is_label_value(one.value)) all += (all.empty() ? "" : ";") + message;
@@ -125,7 +128,8 @@ void validate_tolerations(const std::vector<Toleration>& tolerations, const Fiel
   }
 }
 
-void validate_spread_constraints(const std::vector<TopologySpreadConstraint>& constraints, const FieldPath& path, const PodOptions& options, FieldErrors& errors) {
+void validate_spread_constraints(const std::vector<TopologySpreadConstraint>& constraints, const FieldPath& path, const PodOptions& options,
+                                 FieldErrors& errors) {
   for (size_t i = 0; i < constraints.size(); ++i) {
     const TopologySpreadConstraint& one = constraints[i];
     FieldPath at = path.index(i);
@@ -144,7 +148,8 @@ void validate_spread_constraints(const std::vector<TopologySpreadConstraint>& co
     if (one.node_affinity_policy) check_choice(errors, at.child("nodeAffinityPolicy"), *one.node_affinity_policy, {"Honor", "Ignore"});
     if (one.node_taints_policy) check_choice(errors, at.child("nodeTaintsPolicy"), *one.node_taints_policy, {"Honor", "Ignore"});
     check_spread_keys(one, at.child("matchLabelKeys"), errors);
-    if (one.label_selector && !options.allow_invalid_spread_selectors) api::append(errors, api::validate_label_selector(at.child("labelSelector"), *one.label_selector));
+    if (one.label_selector && !options.allow_invalid_spread_selectors)
+      api::append(errors, api::validate_label_selector(at.child("labelSelector"), *one.label_selector));
   }
 }
 

@@ -43,9 +43,7 @@ void check_subdomain(FieldErrors& errors, const FieldPath& path, std::string_vie
   api::add_invalid(errors, path, value, api::is_dns1123_subdomain(value));
 }
 
-void check_label(FieldErrors& errors, const FieldPath& path, std::string_view value) {
-  api::add_invalid(errors, path, value, api::is_dns1123_label(value));
-}
+void check_label(FieldErrors& errors, const FieldPath& path, std::string_view value) { api::add_invalid(errors, path, value, api::is_dns1123_label(value)); }
 
 void check_non_special_ip(FieldErrors& errors, const FieldPath& path, std::string_view address) {
   auto ip = api::parse_ip(address);
@@ -67,8 +65,7 @@ std::string strict_fault(std::string_view address) {
   if (address.find(':') != std::string_view::npos) return {};
   for (size_t start = 0; start < address.size();) {
     size_t end = std::min(address.find('.', start), address.size());
-    if (end - start > 1 && address[start] == '0')
-      return "ParseAddr(" + BadValue(address).text() + "): IPv4 field has octet with leading zero";
+    if (end - start > 1 && address[start] == '0') return "ParseAddr(" + BadValue(address).text() + "): IPv4 field has octet with leading zero";
     start = end + 1;
   }
   return {};

@@ -33,7 +33,8 @@ void check_data_source(const Reference& source, const FieldPath& path, const Cla
   if (source.name.empty()) require(errors, path.child("name"));
   if (source.kind.empty()) require(errors, path.child("kind"));
   std::string group = source.api_group.value_or("");
-  if (group.empty() && source.kind != "PersistentVolumeClaim") reject(errors, path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+  if (group.empty() && source.kind != "PersistentVolumeClaim")
+    reject(errors, path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
   if (!group.empty() && !options.allow_invalid_api_group) check_dns_subdomain(errors, path.child("apiGroup"), group);
 }
 
@@ -47,7 +48,8 @@ void check_data_sources(const PersistentVolumeClaimSpec& spec, const FieldPath& 
   if (!source || !ref) return;
   BadValue where = BadValue::raw(path.child("dataSource").to_string());
   if (across) reject(errors, path, where, "may not be specified when dataSourceRef.namespace is specified");
-  else if (source->api_group != ref->api_group || source->kind != ref->kind || source->name != ref->name) reject(errors, path, where, "must match dataSourceRef");
+  else if (source->api_group != ref->api_group || source->kind != ref->kind || source->name != ref->name)
+    reject(errors, path, where, "must match dataSourceRef");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ struct ClaimSpecOptions {
   bool allow_invalid_api_group = false;     // in dataSource and dataSourceRef
 };
 
-void validate_claim_spec(const api::corev1::PersistentVolumeClaimSpec& spec, const api::FieldPath& path, const ClaimSpecOptions& options, api::FieldErrors& errors);
+void validate_claim_spec(const api::corev1::PersistentVolumeClaimSpec& spec, const api::FieldPath& path, const ClaimSpecOptions& options,
+                         api::FieldErrors& errors);
 
 }  // namespace reigen::apiserver

@@ -19,8 +19,9 @@ std::optional<std::pair<std::string_view, std::string_view>> split_subscript(std
 }
 
 bool is_downward_field(std::string_view path) {
-  return is_one_of(path, {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.restartPolicy",
-                          "spec.serviceAccountName", "spec.schedulerName", "status.phase", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs", "spec.host"});
+  return is_one_of(
+      path, {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.restartPolicy",
+             "spec.serviceAccountName", "spec.schedulerName", "status.phase", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs", "spec.host"});
 }
 
 std::string conversion_error(const ObjectFieldSelector& ref) {
@@ -36,7 +37,8 @@ void check_divisor(const ResourceFieldSelector& ref, const FieldPath& path, Fiel
   if (ref.divisor.is_zero()) return;
   auto check = [&](std::string_view what, std::string_view shown, std::initializer_list<std::string_view> choices) {
     if (!is_one_of(ref.divisor.to_string(), choices))
-      reject(errors, path.child("divisor"), ref.resource, "only divisor's values " + std::string(shown) + " are supported with the " + std::string(what) + " resource");
+      reject(errors, path.child("divisor"), ref.resource,
+             "only divisor's values " + std::string(shown) + " are supported with the " + std::string(what) + " resource");
   };
   constexpr std::string_view sizes = "1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei";
   std::initializer_list<std::string_view> size_choices = {"1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
@@ -61,8 +63,8 @@ void validate_value_from(const EnvVar& variable, const FieldPath& path, FieldErr
   if (source.field_ref) {
     ++count;
     validate_field_ref(*source.field_ref,
-                       {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP",
-                        "status.podIPs"},
+                       {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs",
+                        "status.podIP", "status.podIPs"},
                        path.child("fieldRef"), errors);
   }
   if (source.resource_field_ref) {
@@ -87,7 +89,8 @@ void validate_value_from(const EnvVar& variable, const FieldPath& path, FieldErr
 void validate_field_ref(const ObjectFieldSelector& ref, std::initializer_list<std::string_view> fields, const FieldPath& path, FieldErrors& errors) {
   if (ref.api_version.empty()) return require(errors, path.child("apiVersion"));
   if (ref.field_path.empty()) return require(errors, path.child("fieldPath"));
-  if (std::string why = conversion_error(ref); !why.empty()) return reject(errors, path.child("fieldPath"), ref.field_path, "error converting fieldPath: " + why);
+  if (std::string why = conversion_error(ref); !why.empty())
+    return reject(errors, path.child("fieldPath"), ref.field_path, "error converting fieldPath: " + why);
   if (auto parts = split_subscript(ref.field_path)) {
     std::string key(parts->second);
     if (parts->first == "metadata.annotations") std::ranges::transform(key, key.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -34,7 +34,8 @@ template <class C>
 void check_propagation(const VolumeMount& mount, const C& container, const FieldPath& path, FieldErrors& errors) {
   check_choice(errors, path, *mount.mount_propagation, {"Bidirectional", "HostToContainer", "None"});
   bool privileged = container.security_context && container.security_context->privileged.value_or(false);
-  if (*mount.mount_propagation == "Bidirectional" && !privileged) forbid(errors, path, "Bidirectional mount propagation is available only to privileged containers");
+  if (*mount.mount_propagation == "Bidirectional" && !privileged)
+    forbid(errors, path, "Bidirectional mount propagation is available only to privileged containers");
 }
 
 void check_recursive_read_only(const VolumeMount& mount, const FieldPath& path, FieldErrors& errors) {
@@ -42,7 +43,8 @@ void check_recursive_read_only(const VolumeMount& mount, const FieldPath& path, 
   if (mode == "Disabled") return;
   if (mode != "Enabled" && mode != "IfPossible") return report_unsupported(errors, path, mode, {"Disabled", "Enabled", "IfPossible"});
   if (!mount.read_only) forbid(errors, path, "may only be specified when readOnly is true");
-  if (mount.mount_propagation && *mount.mount_propagation != "None") forbid(errors, path, "may only be specified when mountPropagation is None or not specified");
+  if (mount.mount_propagation && *mount.mount_propagation != "None")
+    forbid(errors, path, "may only be specified when mountPropagation is None or not specified");
 }
 
 // `path` is the list's: some errors name no index.

@@ -60,7 +60,8 @@ Number parse_number(std::string_view text) {
   bool whole = !digits.empty() && end == digits.data() + digits.size() && !(text.starts_with('+') && digits.starts_with('-'));
   if (whole && error == std::errc::result_out_of_range)
     return {0, fmt::format("failed to parse int from {}: strconv.Atoi: parsing {}: value out of range", text, api::go_quote(text))};
-  if (!whole || error != std::errc()) return {0, fmt::format("failed to parse int from {}: strconv.Atoi: parsing {}: invalid syntax", text, api::go_quote(text))};
+  if (!whole || error != std::errc())
+    return {0, fmt::format("failed to parse int from {}: strconv.Atoi: parsing {}: invalid syntax", text, api::go_quote(text))};
   if (value < 0) return {0, fmt::format("negative number ({}) not allowed: {}", value, text)};
   return {static_cast<unsigned>(std::min<int64_t>(value, UINT32_MAX)), {}};
 }

@@ -35,7 +35,8 @@ std::string string_map(const api::Map<std::string>& map) {
 std::string node_term(const api::corev1::NodeSelectorTerm& term) {
   auto list = [](const auto& requirements) {
     return joined("[]core.NodeSelectorRequirement", requirements, [](const auto& one) {
-      return fmt::format("core.NodeSelectorRequirement{{Key:{}, Operator:{}, Values:{}}}", api::go_quote(one.key), api::go_quote(one.operator_), strings(one.values));
+      return fmt::format("core.NodeSelectorRequirement{{Key:{}, Operator:{}, Values:{}}}", api::go_quote(one.key), api::go_quote(one.operator_),
+                         strings(one.values));
     });
   };
   return fmt::format("core.NodeSelectorTerm{{MatchExpressions:{}, MatchFields:{}}}", list(term.match_expressions), list(term.match_fields));
@@ -61,7 +62,8 @@ BadValue go_value(const api::IntOrString& value) {
 
 BadValue go_value(const api::metav1::LabelSelector& selector) {
   std::string expressions = joined("[]v1.LabelSelectorRequirement", selector.match_expressions, [](const auto& one) {
-    return fmt::format("v1.LabelSelectorRequirement{{Key:{}, Operator:{}, Values:{}}}", api::go_quote(one.key), api::go_quote(one.operator_), strings(one.values));
+    return fmt::format("v1.LabelSelectorRequirement{{Key:{}, Operator:{}, Values:{}}}", api::go_quote(one.key), api::go_quote(one.operator_),
+                       strings(one.values));
   });
   return BadValue::raw(fmt::format("v1.LabelSelector{{MatchLabels:{}, MatchExpressions:{}}}", string_map(selector.match_labels), expressions));
 }
@@ -71,9 +73,12 @@ BadValue go_value(const api::Quantity& quantity) {
   __int128 nano = quantity.nano_value();
   int scale = -9;
   while (scale < 0 && nano % 10 == 0) nano /= 10, ++scale;
-  std::string_view format = quantity.format() == api::Quantity::Format::kBinarySi ? "BinarySI" : quantity.format() == api::Quantity::Format::kDecimalExponent ? "DecimalExponent" : "DecimalSI";
-  return BadValue::raw(fmt::format("resource.Quantity{{i:resource.int64Amount{{value:{}, scale:{}}}, d:resource.infDecAmount{{Dec:(*inf.Dec)(nil)}}, s:{}, Format:\"{}\"}}",
-                                   static_cast<int64_t>(nano), scale, api::go_quote(quantity.to_string()), format));
+  std::string_view format = quantity.format() == api::Quantity::Format::kBinarySi          ? "BinarySI"
+                            : quantity.format() == api::Quantity::Format::kDecimalExponent ? "DecimalExponent"
+                                                                                           : "DecimalSI";
+  return BadValue::raw(
+      fmt::format("resource.Quantity{{i:resource.int64Amount{{value:{}, scale:{}}}, d:resource.infDecAmount{{Dec:(*inf.Dec)(nil)}}, s:{}, Format:\"{}\"}}",
+                  static_cast<int64_t>(nano), scale, api::go_quote(quantity.to_string()), format));
 }
 
 BadValue go_value(const api::Time& time) {

@@ -198,7 +198,8 @@ void check_completions(const JobSpec& spec, const JobSpec& old, FieldErrors& err
   FieldPath path("spec.completions");
   if (spec.completions == old.completions) return;
   if (!is_indexed(spec)) return reject(errors, path, spec.completions, std::string(api::kFieldImmutable));
-  if (spec.completions && *spec.completions != spec.parallelism.value_or(0)) reject(errors, path, *spec.completions, "can only be modified in tandem with spec.parallelism");
+  if (spec.completions && *spec.completions != spec.parallelism.value_or(0))
+    reject(errors, path, *spec.completions, "can only be modified in tandem with spec.parallelism");
 }
 
 void validate_job_spec(const JobSpec& spec, const JobOptions& options, FieldErrors& errors) {
@@ -217,8 +218,9 @@ JobOptions job_options(const Job* old) {
   if (!old) return options;
   options.pods = template_options(&old->spec.template_);
   FieldPath path("selector");
-  options.allow_invalid_label_values = options.pods.allow_invalid_label_values ||
-                                       (old->spec.selector && !api::validate_label_selector(path, *old->spec.selector).empty() && api::validate_label_selector(path, *old->spec.selector, true).empty());
+  options.allow_invalid_label_values =
+      options.pods.allow_invalid_label_values || (old->spec.selector && !api::validate_label_selector(path, *old->spec.selector).empty() &&
+                                                  api::validate_label_selector(path, *old->spec.selector, true).empty());
   options.mutable_scheduling = old->spec.suspend.value_or(false) && !old->status.start_time;
   const auto& labels = old->spec.template_.metadata.labels;
   options.prefixed_labels = labels.contains("batch.kubernetes.io/job-name") && labels.contains("batch.kubernetes.io/controller-uid");
@@ -248,7 +250,8 @@ void validate_job(const Job& job, const JobOptions& options, FieldErrors& errors
   validate_job_spec(job.spec, options, errors);
   if (!is_indexed(job.spec) || job.spec.completions.value_or(0) <= 0) return;
   std::string longest = fmt::format("{}-{}", job.metadata.name, *job.spec.completions - 1);
-  if (!api::is_dns1123_label(longest).empty()) reject(errors, FieldPath("metadata.name"), job.metadata.name, "will not able to create pod with invalid DNS label: " + longest);
+  if (!api::is_dns1123_label(longest).empty())
+    reject(errors, FieldPath("metadata.name"), job.metadata.name, "will not able to create pod with invalid DNS label: " + longest);
 }
 
 void validate_job_update(const Job& job, const Job& old, const JobOptions& options, FieldErrors& errors) {
@@ -264,7 +267,8 @@ void validate_job_update(const Job& job, const Job& old, const JobOptions& optio
   bool same_template = options.mutable_scheduling ? now.template_ == with_scheduling_of(before.template_, now.template_) : now.template_ == before.template_;
   immutable(same_template, "template", BadValue::raw("core.PodTemplateSpec{}"));
   immutable(now.completion_mode == before.completion_mode, "completionMode", now.completion_mode);
-  immutable(now.pod_failure_policy == before.pod_failure_policy, "podFailurePolicy", now.pod_failure_policy ? BadValue::raw("batch.PodFailurePolicy{}") : BadValue(nullptr));
+  immutable(now.pod_failure_policy == before.pod_failure_policy, "podFailurePolicy",
+            now.pod_failure_policy ? BadValue::raw("batch.PodFailurePolicy{}") : BadValue(nullptr));
   immutable(now.backoff_limit_per_index == before.backoff_limit_per_index, "backoffLimitPerIndex", now.backoff_limit_per_index);
   immutable(now.managed_by == before.managed_by, "managedBy", now.managed_by);
   immutable(now.success_policy == before.success_policy, "successPolicy", now.success_policy ? BadValue::raw("batch.SuccessPolicy{}") : BadValue(nullptr));

@@ -82,7 +82,8 @@ IndexCount count_indexes(std::string_view text, int32_t completions) {
 std::string find_index_overlap(std::string_view completed, std::string_view failed, int32_t completions) {
   auto a = good_intervals(completed, completions), b = good_intervals(failed, completions);
   for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    if (a[i].first <= b[j].last && b[j].first <= a[i].last) return fmt::format("failedIndexes and completedIndexes overlap at index: {}", std::max(a[i].first, b[j].first));
+    if (a[i].first <= b[j].last && b[j].first <= a[i].last)
+      return fmt::format("failedIndexes and completedIndexes overlap at index: {}", std::max(a[i].first, b[j].first));
     if (a[i].first <= b[j].first) ++i;
     else ++j;
   }

@@ -29,10 +29,20 @@ struct Change {
   bool indexed;
 
   Change(const Job& job, const Job& old)
-      : spec(job.spec), now(job.status), before(old.status), complete(has(now, "Complete")), failed(has(now, "Failed")), failure_target(has(now, "FailureTarget")),
-        success(has(now, "SuccessCriteriaMet")), finished(is_finished(now)), complete_changed(complete != has(before, "Complete")), failed_changed(failed != has(before, "Failed")),
-        target_changed(failure_target != has(before, "FailureTarget")), success_changed(success != has(before, "SuccessCriteriaMet")),
-        finished_changed(finished != is_finished(before)), indexed(spec.completion_mode.value_or("") == "Indexed") {}
+      : spec(job.spec),
+        now(job.status),
+        before(old.status),
+        complete(has(now, "Complete")),
+        failed(has(now, "Failed")),
+        failure_target(has(now, "FailureTarget")),
+        success(has(now, "SuccessCriteriaMet")),
+        finished(is_finished(now)),
+        complete_changed(complete != has(before, "Complete")),
+        failed_changed(failed != has(before, "Failed")),
+        target_changed(failure_target != has(before, "FailureTarget")),
+        success_changed(success != has(before, "SuccessCriteriaMet")),
+        finished_changed(finished != is_finished(before)),
+        indexed(spec.completion_mode.value_or("") == "Indexed") {}
 };
 
 constexpr std::string_view kPath = "status";
@@ -65,11 +75,13 @@ void check_ends(const Change& change, FieldErrors& errors) {
   const JobStatus& now = change.now;
   bool times_changed = now.completion_time != change.before.completion_time;
   bool start_changed = now.start_time != change.before.start_time;
-  if ((change.complete_changed || change.failed_changed) && change.complete && change.failed) refuse_conditions(errors, "cannot set Complete=True and Failed=true conditions");
+  if ((change.complete_changed || change.failed_changed) && change.complete && change.failed)
+    refuse_conditions(errors, "cannot set Complete=True and Failed=true conditions");
   if ((change.complete_changed || change.target_changed) && change.complete && change.failure_target)
     refuse_conditions(errors, "cannot set Complete=True and FailureTarget=true conditions");
   if (change.complete_changed || times_changed) {
-    if (now.completion_time && !change.complete) refuse(errors, "completionTime", go_value(*now.completion_time), "cannot set completionTime when there is no Complete=True condition");
+    if (now.completion_time && !change.complete)
+      refuse(errors, "completionTime", go_value(*now.completion_time), "cannot set completionTime when there is no Complete=True condition");
     FieldPath path(kPath);
     if (!now.completion_time && change.complete) require(errors, path.child("completionTime"), "completionTime is required for Complete jobs");
   }
@@ -108,7 +120,8 @@ void check_indexes(const Change& change, FieldErrors& errors) {
   if (failed_changed && !change.spec.backoff_limit_per_index && now.failed_indexes)
     refuse(errors, "failedIndexes", *now.failed_indexes, "cannot set non-null failedIndexes when backoffLimitPerIndex is null");
   if ((failed_changed || completed_changed) && completions && now.failed_indexes)
-    if (std::string error = find_index_overlap(now.completed_indexes, *now.failed_indexes, *completions); !error.empty()) refuse(errors, "failedIndexes", *now.failed_indexes, error);
+    if (std::string error = find_index_overlap(now.completed_indexes, *now.failed_indexes, *completions); !error.empty())
+      refuse(errors, "failedIndexes", *now.failed_indexes, error);
 }
 
 void check_states(const Change& change, FieldErrors& errors) {

@@ -62,7 +62,8 @@ bool has_bad_deletion_cost(const api::Map<std::string>& annotations) {
   return cost && !is_deletion_cost(*cost);
 }
 
-void validate_pod_annotations(const api::Map<std::string>& annotations, const PodSpec& spec, const FieldPath& path, const PodOptions& options, FieldErrors& errors) {
+void validate_pod_annotations(const api::Map<std::string>& annotations, const PodSpec& spec, const FieldPath& path, const PodOptions& options,
+                              FieldErrors& errors) {
   const std::string* mirror = annotations.get(kMirror);
   if (mirror && spec.node_name.empty()) reject(errors, path.key(kMirror), *mirror, "must set spec.nodeName if mirror pod annotation is set");
   if (!options.allow_invalid_deletion_cost && has_bad_deletion_cost(annotations))

@@ -21,7 +21,8 @@ template <class Terms>
 bool has_bad_selectors(const api::Box<Terms>& terms) {
   if (!terms) return false;
   return std::ranges::any_of(terms->required_during_scheduling_ignored_during_execution, has_bad_selector) ||
-         std::ranges::any_of(terms->preferred_during_scheduling_ignored_during_execution, [](const auto& one) { return has_bad_selector(one.pod_affinity_term); });
+         std::ranges::any_of(terms->preferred_during_scheduling_ignored_during_execution,
+                             [](const auto& one) { return has_bad_selector(one.pod_affinity_term); });
 }
 
 bool has_bad_spread_selector(const PodSpec& spec) {
@@ -52,9 +53,10 @@ PodOptions options_of(const PodSpec& old, const api::Map<std::string>& annotatio
   PodOptions options;
   options.allow_invalid_deletion_cost = has_bad_deletion_cost(annotations);
   options.allow_invalid_label_values = old.affinity && (has_bad_selectors(old.affinity->pod_affinity) || has_bad_selectors(old.affinity->pod_anti_affinity));
-  options.allow_indivisible_huge_pages = has_indivisible_huge_pages(old.overhead) || any_container(old, [](const auto& container) {
-                                           return has_indivisible_huge_pages(container.resources.limits) || has_indivisible_huge_pages(container.resources.requests);
-                                         });
+  options.allow_indivisible_huge_pages =
+      has_indivisible_huge_pages(old.overhead) || any_container(old, [](const auto& container) {
+        return has_indivisible_huge_pages(container.resources.limits) || has_indivisible_huge_pages(container.resources.requests);
+      });
   options.allow_invalid_spread_selectors = has_bad_spread_selector(old);
   options.allow_non_local_token_path = has_non_local_token_path(old);
   if (old.security_context)
@@ -66,8 +68,9 @@ PodOptions options_of(const PodSpec& old, const api::Map<std::string>& annotatio
   options.allow_zero_sleep = any_container(old, [](const auto& container) {
     return container.lifecycle && (has_zero_sleep(container.lifecycle->pre_stop) || has_zero_sleep(container.lifecycle->post_start));
   });
-  options.allow_sidecar_resize_policy = std::ranges::any_of(
-      old.init_containers, [](const auto& container) { return container.restart_policy && *container.restart_policy == "Always" && !container.resize_policy.empty(); });
+  options.allow_sidecar_resize_policy = std::ranges::any_of(old.init_containers, [](const auto& container) {
+    return container.restart_policy && *container.restart_policy == "Always" && !container.resize_policy.empty();
+  });
   return options;
 }
 
@@ -120,7 +123,8 @@ void drop_disabled_fields(PodSpec& spec, const PodSpec* before) {
     if (!old_context || !old_context->se_linux_change_policy) spec.security_context->se_linux_change_policy.reset();
   }
   if (!has_pod_resources(old)) spec.resources.reset();
-  bool proc_mount = any_container(old, [](const auto& one) { return one.security_context && one.security_context->proc_mount.value_or("Default") != "Default"; });
+  bool proc_mount =
+      any_container(old, [](const auto& one) { return one.security_context && one.security_context->proc_mount.value_or("Default") != "Default"; });
   bool resize = any_container(old, [](const auto& one) { return !one.resize_policy.empty(); });
   visit_containers(spec, FieldPath("spec"), [&](auto& container, const FieldPath&) {
     if (!proc_mount && container.security_context && container.security_context->proc_mount) container.security_context->proc_mount = "Default";

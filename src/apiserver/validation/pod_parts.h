@@ -28,8 +28,8 @@ struct PodScope {
   bool host_users = true;
 };
 
-VolumeMap validate_volumes(const std::vector<api::corev1::Volume>& volumes, const api::metav1::ObjectMeta* meta, const FieldPath& path, const PodOptions& options,
-                           FieldErrors& errors);
+VolumeMap validate_volumes(const std::vector<api::corev1::Volume>& volumes, const api::metav1::ObjectMeta* meta, const FieldPath& path,
+                           const PodOptions& options, FieldErrors& errors);
 void validate_volume_source(const api::corev1::Volume& volume, const api::metav1::ObjectMeta* meta, const FieldPath& path, const PodOptions& options,
                             FieldErrors& errors);
 void validate_projected_volume(const api::corev1::ProjectedVolumeSource& source, const FieldPath& path, const PodOptions& options, FieldErrors& errors);
@@ -66,7 +66,8 @@ void validate_image_text(std::string_view image, const FieldPath& path, FieldErr
 void validate_env(const std::vector<api::corev1::EnvVar>& env, const FieldPath& path, FieldErrors& errors);
 void validate_env_from(const std::vector<api::corev1::EnvFromSource>& sources, const FieldPath& path, FieldErrors& errors);
 // `fields` are the paths allowed here.
-void validate_field_ref(const api::corev1::ObjectFieldSelector& ref, std::initializer_list<std::string_view> fields, const FieldPath& path, FieldErrors& errors);
+void validate_field_ref(const api::corev1::ObjectFieldSelector& ref, std::initializer_list<std::string_view> fields, const FieldPath& path,
+                        FieldErrors& errors);
 void validate_resource_field_ref(const api::corev1::ResourceFieldSelector& ref, bool needs_container, const FieldPath& path, FieldErrors& errors);
 
 void validate_resources(const api::corev1::ResourceRequirements& resources, const NameSet& claims, const FieldPath& path, const PodOptions& options,

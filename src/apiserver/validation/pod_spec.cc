@@ -23,7 +23,8 @@ void validate_dns_lists(const PodDNSConfig& config, const FieldPath& path, const
     std::string_view search = config.searches[i];
     if (options.allow_relaxed_searches && search == ".") continue;
     if (search.ends_with('.')) search.remove_suffix(1);
-    api::add_invalid(errors, searches.index(i), search, options.allow_relaxed_searches ? api::is_dns1123_subdomain_with_underscore(search) : api::is_dns1123_subdomain(search));
+    api::add_invalid(errors, searches.index(i), search,
+                     options.allow_relaxed_searches ? api::is_dns1123_subdomain_with_underscore(search) : api::is_dns1123_subdomain(search));
   }
   for (size_t i = 0; i < config.options.size(); ++i)
     if (config.options[i].name.empty()) require(errors, path.child("options", i), "must not be empty");
@@ -32,7 +33,8 @@ void validate_dns_lists(const PodDNSConfig& config, const FieldPath& path, const
 void validate_dns_config(const PodSpec& spec, const FieldPath& path, const PodOptions& options, FieldErrors& errors) {
   if (spec.dns_policy == "None") {
     if (!spec.dns_config) return require(errors, path, "must provide `dnsConfig` when `dnsPolicy` is None");
-    if (spec.dns_config->nameservers.empty()) return require(errors, path.child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None");
+    if (spec.dns_config->nameservers.empty())
+      return require(errors, path.child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None");
   }
   if (spec.dns_config) validate_dns_lists(*spec.dns_config, path, options, errors);
 }
@@ -87,7 +89,8 @@ void validate_claims(const PodSpec& spec, const api::metav1::ObjectMeta* meta, c
     BadValue shown = BadValue::raw("core.PodResourceClaim{}");
     if (claim.resource_claim_name && claim.resource_claim_template_name)
       reject(errors, at, shown, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified");
-    if (!claim.resource_claim_name && !claim.resource_claim_template_name) reject(errors, at, shown, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
+    if (!claim.resource_claim_name && !claim.resource_claim_template_name)
+      reject(errors, at, shown, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
     if (claim.resource_claim_name) check_dns_subdomain(errors, at.child("resourceClaimName"), *claim.resource_claim_name);
     if (claim.resource_claim_template_name) check_dns_subdomain(errors, at.child("resourceClaimTemplateName"), *claim.resource_claim_template_name);
   }
@@ -157,7 +160,8 @@ void validate_pod_fields(const Pod& pod, const PodOptions& options, FieldErrors&
       FieldPath at = volume.child("projected");
       for (size_t j = 0; projected && j < projected->sources.size(); ++j) {
         FieldPath source = at.child("sources", j);
-        if (projected->sources[j].service_account_token) forbid(errors, source.child("serviceAccountToken"), "must not be specified when serviceAccountName is not set");
+        if (projected->sources[j].service_account_token)
+          forbid(errors, source.child("serviceAccountToken"), "must not be specified when serviceAccountName is not set");
       }
     }
   }
@@ -176,7 +180,8 @@ void validate_pod_create(const Pod& pod, FieldErrors& errors) {
   FieldPath spec("spec");
   validate_pod_fields(pod, options, errors);
   if (!pod.spec.ephemeral_containers.empty()) forbid(errors, spec.child("ephemeralContainers"), "cannot be set on create");
-  if (!pod.spec.node_name.empty() && !pod.spec.scheduling_gates.empty()) forbid(errors, spec.child("nodeName"), "cannot be set until all schedulingGates have been cleared");
+  if (!pod.spec.node_name.empty() && !pod.spec.scheduling_gates.empty())
+    forbid(errors, spec.child("nodeName"), "cannot be set until all schedulingGates have been cleared");
   validate_profile_annotations(pod.metadata.annotations, pod.spec, spec, errors);
 }
 
@@ -188,7 +193,8 @@ void validate_pod_template(const PodTemplateSpec& pod_template, const FieldPath&
   validate_pod_annotations(meta.annotations, pod_template.spec, annotations, options, errors);
   validate_pod_spec(pod_template.spec, nullptr, path.child("spec"), options, errors);
   validate_profile_annotations(meta.annotations, pod_template.spec, path.child("spec"), errors);
-  if (!pod_template.spec.ephemeral_containers.empty()) forbid(errors, path.child("spec.ephemeralContainers"), "ephemeral containers not allowed in pod template");
+  if (!pod_template.spec.ephemeral_containers.empty())
+    forbid(errors, path.child("spec.ephemeralContainers"), "ephemeral containers not allowed in pod template");
 }
 
 }  // namespace reigen::apiserver

@@ -49,7 +49,8 @@ void validate_pod_spec(const api::corev1::PodSpec& spec, const api::metav1::Obje
 void validate_pod_annotations(const api::Map<std::string>& annotations, const api::corev1::PodSpec& spec, const api::FieldPath& path, const PodOptions& options,
                               api::FieldErrors& errors);
 // Profiles in annotations must match the ones in fields.
-void validate_profile_annotations(const api::Map<std::string>& annotations, const api::corev1::PodSpec& spec, const api::FieldPath& path, api::FieldErrors& errors);
+void validate_profile_annotations(const api::Map<std::string>& annotations, const api::corev1::PodSpec& spec, const api::FieldPath& path,
+                                  api::FieldErrors& errors);
 void validate_pod_template(const api::corev1::PodTemplateSpec& pod_template, const api::FieldPath& path, const PodOptions& options, api::FieldErrors& errors);
 
 void validate_pod_create(const api::corev1::Pod& pod, api::FieldErrors& errors);

@@ -61,7 +61,8 @@ TEST(PodSpec, NamesTheFieldAndTheRule) {
       {[](Pod& pod) { pod.metadata.annotations["controller.kubernetes.io/pod-deletion-cost"] = "+1"; },
        "metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: \"+1\": must be a 32bit integer"},
       {[](Pod& pod) { pod.spec.ephemeral_containers.emplace_back(); },
-       "[spec.ephemeralContainers[0].name: Required value, spec.ephemeralContainers[0].image: Required value, spec.ephemeralContainers[0].terminationMessagePolicy: Required "
+       "[spec.ephemeralContainers[0].name: Required value, spec.ephemeralContainers[0].image: Required value, "
+       "spec.ephemeralContainers[0].terminationMessagePolicy: Required "
        "value, spec.ephemeralContainers[0].imagePullPolicy: Required value, spec.ephemeralContainers: Forbidden: cannot be set on create]"},
   };
   for (const Case& one : cases) {
@@ -82,7 +83,8 @@ TEST(PodUpdate, OnlyAFewFieldsChange) {
       {[](Pod& pod) { pod.spec.active_deadline_seconds = 5; }, ""},
       {[](Pod& pod) { pod.spec.active_deadline_seconds.reset(); },
        "spec.activeDeadlineSeconds: Invalid value: \"null\": must not update from a positive integer to nil value"},
-      {[](Pod& pod) { pod.spec.containers.clear(); }, "[spec.containers: Required value, spec.containers: Forbidden: pod updates may not add or remove containers]"},
+      {[](Pod& pod) { pod.spec.containers.clear(); },
+       "[spec.containers: Required value, spec.containers: Forbidden: pod updates may not add or remove containers]"},
       {[](Pod& pod) { pod.spec.scheduling_gates.emplace_back().name = "g"; },
        "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found new scheduling gate 'g'"},
   };

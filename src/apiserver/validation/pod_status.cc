@@ -14,7 +14,8 @@ using namespace api::corev1;
 using Statuses = std::vector<ContainerStatus>;
 
 // A container that ended for good stays ended. `sidecars` are restarted whatever the pod's policy.
-void check_transitions(const Statuses& now, const Statuses& before, std::string_view restart_policy, const NameSet& sidecars, const FieldPath& path, FieldErrors& errors) {
+void check_transitions(const Statuses& now, const Statuses& before, std::string_view restart_policy, const NameSet& sidecars, const FieldPath& path,
+                       FieldErrors& errors) {
   if (restart_policy == "Always") return;
   for (size_t i = 0; i < before.size(); ++i) {
     const auto& ended = before[i].state.terminated;
@@ -60,7 +61,8 @@ void check_users(const Statuses& statuses, std::string_view os, const FieldPath&
     };
     check(of.child("uid"), user.uid, api::is_user_id(user.uid));
     check(of.child("gid"), user.gid, api::is_group_id(user.gid));
-    for (size_t j = 0; j < user.supplemental_groups.size(); ++j) check(of.child("supplementalGroups", j), user.supplemental_groups[j], api::is_group_id(user.supplemental_groups[j]));
+    for (size_t j = 0; j < user.supplemental_groups.size(); ++j)
+      check(of.child("supplementalGroups", j), user.supplemental_groups[j], api::is_group_id(user.supplemental_groups[j]));
   }
 }
 
@@ -102,7 +104,8 @@ void validate_pod_status_update(const Pod& pod, const Pod& old, FieldErrors& err
   for (const auto& container : old.spec.init_containers)
     if (container.restart_policy && *container.restart_policy == "Always") sidecars.insert(container.name);
   check_transitions(now.container_statuses, before.container_statuses, old.spec.restart_policy, {}, path.child("containerStatuses"), errors);
-  check_transitions(now.init_container_statuses, before.init_container_statuses, old.spec.restart_policy, sidecars, path.child("initContainerStatuses"), errors);
+  check_transitions(now.init_container_statuses, before.init_container_statuses, old.spec.restart_policy, sidecars, path.child("initContainerStatuses"),
+                    errors);
   check_transitions(now.ephemeral_container_statuses, before.ephemeral_container_statuses, "Never", {}, path.child("ephemeralContainerStatuses"), errors);
   check_claim_statuses(pod, path.child("resourceClaimStatuses"), errors);
   check_addresses(now.pod_ips, "PodIP", path.child("podIPs"), errors);

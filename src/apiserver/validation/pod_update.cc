@@ -121,7 +121,8 @@ void check_rest(const PodSpec& now, const PodSpec& before, const FieldPath& path
   if (!before.scheduling_gates.empty()) allow_narrowing(rest, before, path, errors);
   if (rest == before) return;
   forbid(errors, path,
-         "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+         "pod updates may not change fields other than "
+         "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
          "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n");
 }
 

@@ -58,7 +58,8 @@ void warn_of_node_choice(const PodSpec& spec, const FieldPath& path, Warnings& t
   for (size_t i = 0; i < spec.topology_spread_constraints.size(); ++i) {
     const auto& constraint = spec.topology_spread_constraints[i];
     FieldPath at = path.child("topologySpreadConstraints", i);
-    if (auto text = deprecated_label(constraint.topology_key); !text.empty()) warn(texts, at.child("topologyKey"), constraint.topology_key + " is " + std::string(text));
+    if (auto text = deprecated_label(constraint.topology_key); !text.empty())
+      warn(texts, at.child("topologyKey"), constraint.topology_key + " is " + std::string(text));
     if (!constraint.label_selector) warn(texts, at.child("labelSelector"), "a null labelSelector results in matching no pod");
   }
 }
@@ -114,7 +115,8 @@ void warn_of_lists(const PodSpec& spec, const FieldPath& path, Warnings& texts) 
 
 void warn_of_fraction(const api::Map<api::Quantity>& list, std::string_view name, const FieldPath& path, Warnings& texts) {
   const api::Quantity* amount = list.get(name);
-  if (amount && amount->milli_value() % 1000 != 0) warn(texts, path.key(name), "fractional byte value " + api::go_quote(amount->to_string()) + " is invalid, must be an integer");
+  if (amount && amount->milli_value() % 1000 != 0)
+    warn(texts, path.key(name), "fractional byte value " + api::go_quote(amount->to_string()) + " is invalid, must be an integer");
 }
 
 // A variable set twice is fine where the second one makes use of the first.
@@ -129,7 +131,8 @@ void warn_of_hidden_env(const std::vector<EnvVar>& env, const FieldPath& path, W
 }
 
 // `path` is of the template, or nothing for pods.
-void warn_of_containers(const PodSpec& spec, const api::metav1::ObjectMeta& meta, const FieldPath& path, const FieldPath& annotations, bool is_template, Warnings& texts) {
+void warn_of_containers(const PodSpec& spec, const api::metav1::ObjectMeta& meta, const FieldPath& path, const FieldPath& annotations, bool is_template,
+                        Warnings& texts) {
   const PodSecurityContext* pod = spec.security_context.get();
   visit_containers(spec, path, [&](const auto& container, const FieldPath& at) {
     const SecurityContext* own = container.security_context.get();
@@ -166,7 +169,9 @@ void warn_of_ports(const PodSpec& spec, const FieldPath& path, Warnings& texts) 
       const ContainerPort& port = container.ports[i];
       FieldPath where = at.child("ports", i);
       if (!port.host_ip.empty() && port.host_port == 0)
-        warn(texts, where, fmt::format("hostIP set without hostPort: {{Name:{} HostPort:0 ContainerPort:{} Protocol:{} HostIP:{}}}", port.name, port.container_port, port.protocol, port.host_ip));
+        warn(texts, where,
+             fmt::format("hostIP set without hostPort: {{Name:{} HostPort:0 ContainerPort:{} Protocol:{} HostIP:{}}}", port.name, port.container_port,
+                         port.protocol, port.host_ip));
       auto& others = seen[std::to_string(port.container_port) + "/" + port.protocol];
       for (const SeenPort& other : others)
         if (auto kind = port_conflict(port, *other.port); !kind.empty()) warn(texts, where, std::string(kind) + " port definition with " + other.path);
@@ -191,7 +196,8 @@ void warn_of_affinity_terms(const api::Box<Terms>& terms, const FieldPath& path,
   }
 }
 
-void warn_of_spec(const PodSpec& spec, const api::metav1::ObjectMeta& meta, const FieldPath& path, const FieldPath& metadata, bool is_template, Warnings& texts) {
+void warn_of_spec(const PodSpec& spec, const api::metav1::ObjectMeta& meta, const FieldPath& path, const FieldPath& metadata, bool is_template,
+                  Warnings& texts) {
   warn_of_node_choice(spec, path, texts);
   warn_of_annotations(meta.annotations, metadata, texts);
   warn_of_volumes(spec.volumes, path, texts);
@@ -200,7 +206,8 @@ void warn_of_spec(const PodSpec& spec, const api::metav1::ObjectMeta& meta, cons
   for (std::string_view name : {"memory", "ephemeral-storage"}) warn_of_fraction(spec.overhead, name, path.child("overhead"), texts);
   constexpr std::string_view seccomp = "seccomp.security.alpha.kubernetes.io/pod";
   bool has_seccomp = spec.security_context && spec.security_context->seccomp_profile;
-  if (!has_seccomp && meta.annotations.contains(seccomp)) warn(texts, annotations.key(seccomp), "non-functional in v1.27+; use the \"seccompProfile\" field instead");
+  if (!has_seccomp && meta.annotations.contains(seccomp))
+    warn(texts, annotations.key(seccomp), "non-functional in v1.27+; use the \"seccompProfile\" field instead");
   warn_of_containers(spec, meta, path, annotations, is_template, texts);
   warn_of_ports(spec, path, texts);
   if (spec.termination_grace_period_seconds.value_or(0) < 0)
@@ -229,7 +236,8 @@ void warn_of_claim_spec(const PersistentVolumeClaimSpec& spec, const FieldPath& 
 void warn_of_name(std::string_view name, std::string_view use, Warnings& texts) {
   std::string all;
   for (const std::string& message : api::is_dns1123_label(name)) all += (all.empty() ? "" : " ") + message;
-  if (!all.empty()) texts.push_back("metadata.name: " + std::string(use) + ", which can result in surprising behavior; a DNS label is recommended: [" + all + "]");
+  if (!all.empty())
+    texts.push_back("metadata.name: " + std::string(use) + ", which can result in surprising behavior; a DNS label is recommended: [" + all + "]");
 }
 
 }  // namespace reigen::apiserver

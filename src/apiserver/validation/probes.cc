@@ -26,9 +26,9 @@ void validate_sleep(const SleepAction& action, const PodScope& scope, const Fiel
   std::string period = std::to_string(*grace);
   if (action.seconds > *grace || action.seconds < (scope.options.allow_zero_sleep ? 0 : 1))
     reject(errors, path, action.seconds,
-           scope.options.allow_zero_sleep
-               ? "must be non-negative and less than terminationGracePeriodSeconds (" + period + ")"
-               : "must be greater than 0 and less than terminationGracePeriodSeconds (" + period + "). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.");
+           scope.options.allow_zero_sleep ? "must be non-negative and less than terminationGracePeriodSeconds (" + period + ")"
+                                          : "must be greater than 0 and less than terminationGracePeriodSeconds (" + period +
+                                                "). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.");
 }
 
 // What probes and lifecycle handlers may be, in the order they are looked at.
@@ -60,7 +60,8 @@ void validate_handler(const Handler& handler, const PodScope& scope, const Field
 }
 
 void validate_probe(const Probe& probe, const PodScope& scope, const FieldPath& path, FieldErrors& errors) {
-  validate_handler({.exec = probe.exec.get(), .http_get = probe.http_get.get(), .tcp_socket = probe.tcp_socket.get(), .grpc = probe.grpc.get()}, scope, path, errors);
+  validate_handler({.exec = probe.exec.get(), .http_get = probe.http_get.get(), .tcp_socket = probe.tcp_socket.get(), .grpc = probe.grpc.get()}, scope, path,
+                   errors);
   check_non_negative(errors, path.child("initialDelaySeconds"), probe.initial_delay_seconds);
   check_non_negative(errors, path.child("timeoutSeconds"), probe.timeout_seconds);
   check_non_negative(errors, path.child("periodSeconds"), probe.period_seconds);
@@ -72,8 +73,8 @@ void validate_probe(const Probe& probe, const PodScope& scope, const FieldPath& 
 
 void validate_lifecycle_handler(const api::Box<LifecycleHandler>& handler, const PodScope& scope, const FieldPath& path, FieldErrors& errors) {
   if (!handler) return;
-  validate_handler({.exec = handler->exec.get(), .http_get = handler->http_get.get(), .tcp_socket = handler->tcp_socket.get(), .sleep = handler->sleep.get()}, scope, path,
-                   errors);
+  validate_handler({.exec = handler->exec.get(), .http_get = handler->http_get.get(), .tcp_socket = handler->tcp_socket.get(), .sleep = handler->sleep.get()},
+                   scope, path, errors);
 }
 
 }  // namespace

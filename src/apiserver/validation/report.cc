@@ -15,9 +15,7 @@ void check_required_choice(FieldErrors& errors, const FieldPath& path, std::stri
   else check_choice(errors, path, value, choices);
 }
 
-void check_non_negative(FieldErrors& errors, const FieldPath& path, int64_t value) {
-  api::append(errors, api::validate_non_negative(path, value));
-}
+void check_non_negative(FieldErrors& errors, const FieldPath& path, int64_t value) { api::append(errors, api::validate_non_negative(path, value)); }
 
 void check_dns_label(FieldErrors& errors, const FieldPath& path, std::string_view value) {
   api::add_invalid(errors, path, value, api::is_dns1123_label(value));

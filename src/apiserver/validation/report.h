@@ -20,12 +20,8 @@ inline void require(FieldErrors& errors, const FieldPath& path, std::string deta
 inline void reject(FieldErrors& errors, const FieldPath& path, const BadValue& value, std::string detail) {
   errors.push_back(api::FieldError::invalid(path, value, std::move(detail)));
 }
-inline void forbid(FieldErrors& errors, const FieldPath& path, std::string detail) {
-  errors.push_back(api::FieldError::forbidden(path, std::move(detail)));
-}
-inline void report_duplicate(FieldErrors& errors, const FieldPath& path, const BadValue& value) {
-  errors.push_back(api::FieldError::duplicate(path, value));
-}
+inline void forbid(FieldErrors& errors, const FieldPath& path, std::string detail) { errors.push_back(api::FieldError::forbidden(path, std::move(detail))); }
+inline void report_duplicate(FieldErrors& errors, const FieldPath& path, const BadValue& value) { errors.push_back(api::FieldError::duplicate(path, value)); }
 inline void report_unsupported(FieldErrors& errors, const FieldPath& path, const BadValue& value, std::initializer_list<std::string_view> supported) {
   errors.push_back(api::FieldError::not_supported(path, value, supported));
 }

@@ -30,8 +30,8 @@ bool is_integer_resource(std::string_view name) {
 
 bool is_standard_quota_resource(std::string_view name) {
   return is_one_of(name, {"cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage", "requests.ephemeral-storage",
-                          "limits.cpu", "limits.memory", "limits.ephemeral-storage", "pods", "resourcequotas", "services", "replicationcontrollers",
-                          "secrets", "persistentvolumeclaims", "configmaps", "services.nodeports", "services.loadbalancers"}) ||
+                          "limits.cpu", "limits.memory", "limits.ephemeral-storage", "pods", "resourcequotas", "services", "replicationcontrollers", "secrets",
+                          "persistentvolumeclaims", "configmaps", "services.nodeports", "services.loadbalancers"}) ||
          is_quota_hugepage(name);
 }
 bool is_standard_resource(std::string_view name) { return name == "storage" || is_standard_quota_resource(name); }
@@ -54,8 +54,7 @@ void check_non_negative_quantity(FieldErrors& errors, const FieldPath& path, con
 
 void check_resource_quantity(FieldErrors& errors, const FieldPath& path, std::string_view name, const api::Quantity& value) {
   check_non_negative_quantity(errors, path, value);
-  if (is_integer_resource(name) && value.milli_value() % 1000 != 0)
-    errors.push_back(FieldError::invalid(path, value.to_string(), kMustBeInteger));
+  if (is_integer_resource(name) && value.milli_value() % 1000 != 0) errors.push_back(FieldError::invalid(path, value.to_string(), kMustBeInteger));
 }
 
 }  // namespace reigen::apiserver

@@ -24,7 +24,8 @@ void validate_seccomp(const SeccompProfile* profile, const FieldPath& path, Fiel
   if (profile->type != "Localhost") {
     // Kubernetes prints the profile with the address of its text.
     if (profile->localhost_profile)
-      reject(errors, file, BadValue::raw("core.SeccompProfile{Type:" + api::go_quote(profile->type) + ", LocalhostProfile:(*string)(0x0)}"), "can only be set when seccomp type is Localhost");
+      reject(errors, file, BadValue::raw("core.SeccompProfile{Type:" + api::go_quote(profile->type) + ", LocalhostProfile:(*string)(0x0)}"),
+             "can only be set when seccomp type is Localhost");
   } else if (!profile->localhost_profile) {
     require(errors, file, "must be set when seccomp type is Localhost");
   } else {
@@ -65,8 +66,8 @@ enum class SysctlScope : unsigned char { kUnknown, kIpc, kNet };
 SysctlScope scope_of(std::string_view name) {
   std::string normal = normal_sysctl(name);
   std::string_view text = std::string_view(normal).substr(0, normal.find('*'));
-  bool ipc = is_one_of(text, {"kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced", "kernel.shm", "kernel.msgmax", "kernel.msgmnb",
-                              "kernel.msgmni", "kernel.msg"});
+  bool ipc = is_one_of(text, {"kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced", "kernel.shm", "kernel.msgmax",
+                              "kernel.msgmnb", "kernel.msgmni", "kernel.msg"});
   if (ipc || text.starts_with("fs.mqueue.")) return SysctlScope::kIpc;
   return text.starts_with("net.") ? SysctlScope::kNet : SysctlScope::kUnknown;
 }
@@ -88,7 +89,8 @@ void validate_sysctls(const PodSpec& spec, const FieldPath& path, const PodOptio
 }
 
 template <class Context>
-void forbid_profiles(const Context& context, const FieldPath& path, FieldErrors& errors, std::string_view text, std::initializer_list<std::pair<bool, std::string_view>> more) {
+void forbid_profiles(const Context& context, const FieldPath& path, FieldErrors& errors, std::string_view text,
+                     std::initializer_list<std::pair<bool, std::string_view>> more) {
   if (context.app_armor_profile) forbid(errors, path.child("appArmorProfile"), std::string(text));
   if (context.se_linux_options) forbid(errors, path.child("seLinuxOptions"), std::string(text));
   for (const auto& [set, name] : more)
@@ -137,7 +139,8 @@ void validate_linux_pod(const PodSpec& spec, const FieldPath& path, FieldErrors&
   constexpr std::string_view text = "windows options cannot be set for a linux pod";
   if (spec.security_context && spec.security_context->windows_options) forbid(errors, path.child("securityContext.windowsOptions"), std::string(text));
   visit_containers(spec, path, [&](const auto& container, const FieldPath& at) {
-    if (container.security_context && container.security_context->windows_options) forbid(errors, at.child("securityContext.windowsOptions"), std::string(text));
+    if (container.security_context && container.security_context->windows_options)
+      forbid(errors, at.child("securityContext.windowsOptions"), std::string(text));
   });
 }
 
@@ -175,7 +178,8 @@ void validate_security_context(const SecurityContext* context, bool host_users, 
   if (context->run_as_group) check_ids(errors, path.child("runAsGroup"), *context->run_as_group, api::is_group_id(*context->run_as_group));
   if (context->proc_mount) {
     check_choice(errors, path.child("procMount"), *context->proc_mount, {"Default", "Unmasked"});
-    if (host_users && *context->proc_mount == "Unmasked") reject(errors, path.child("procMount"), *context->proc_mount, "`hostUsers` must be false to use `Unmasked`");
+    if (host_users && *context->proc_mount == "Unmasked")
+      reject(errors, path.child("procMount"), *context->proc_mount, "`hostUsers` must be false to use `Unmasked`");
   }
   validate_seccomp(context->seccomp_profile.get(), path.child("seccompProfile"), errors);
   if (context->allow_privilege_escalation && !*context->allow_privilege_escalation) {
@@ -209,7 +213,8 @@ void validate_pod_security_context(const PodSpec& spec, const FieldPath& spec_pa
   validate_seccomp(context.seccomp_profile.get(), path.child("seccompProfile"), errors);
   validate_windows_options(context.windows_options.get(), path.child("windowsOptions"), errors);
   validate_app_armor_profile(context.app_armor_profile.get(), path.child("appArmorProfile"), errors);
-  if (context.supplemental_groups_policy) check_choice(errors, path.child("supplementalGroupsPolicy"), *context.supplemental_groups_policy, {"Merge", "Strict"});
+  if (context.supplemental_groups_policy)
+    check_choice(errors, path.child("supplementalGroupsPolicy"), *context.supplemental_groups_policy, {"Merge", "Strict"});
   if (context.se_linux_change_policy) check_choice(errors, path.child("seLinuxChangePolicy"), *context.se_linux_change_policy, {"MountOption", "Recursive"});
 }
 

@@ -160,8 +160,7 @@ void validate_external_policy(const Service& service, const FieldPath& spec, Fie
   }
   int32_t port = service.spec.health_check_node_port;
   if (!needs_health_port(service)) {
-    if (port != 0)
-      errors.push_back(FieldError::invalid(health, port, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+    if (port != 0) errors.push_back(FieldError::invalid(health, port, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
   } else if (port == 0) {
     errors.push_back(FieldError::required(health));
   } else {
@@ -216,8 +215,7 @@ void validate_address_families(const Service& service, const FieldPath& spec, Fi
   const auto& families = service.spec.ip_families;
   if (ips.size() > 1) {
     bool v4 = std::ranges::any_of(ips, is_v4), v6 = !std::ranges::all_of(ips, is_v4);
-    if (!v4 || !v6)
-      errors.push_back(FieldError::invalid(spec.child("clusterIPs"), go_strings(ips), "may specify no more than one IP for each IP family"));
+    if (!v4 || !v6) errors.push_back(FieldError::invalid(spec.child("clusterIPs"), go_strings(ips), "may specify no more than one IP for each IP family"));
   }
   if (is_headless(service)) return;
   for (size_t i = 0; i < ips.size() && i < families.size(); ++i) {
@@ -261,8 +259,8 @@ void validate_family_change(const Service& service, const Service& old, const Fi
   if (less && service.spec.cluster_ips.empty()) changed(now, "primary ipFamily can not be unset");
   if (!now.empty() && !before.empty() && now[0] != before[0]) changed(service.spec.cluster_ips, "may not change once set");
   if (less && now.size() == 1 && service.spec.ip_family_policy != "SingleStack")
-    errors.push_back(FieldError::invalid(spec.child("ipFamilyPolicy"), service.spec.ip_family_policy,
-                                         "must be set to 'SingleStack' when releasing the secondary ipFamily"));
+    errors.push_back(
+        FieldError::invalid(spec.child("ipFamilyPolicy"), service.spec.ip_family_policy, "must be set to 'SingleStack' when releasing the secondary ipFamily"));
 }
 
 }  // namespace

@@ -43,15 +43,35 @@ TEST(ServiceValidationTest, Table) {
   const Case cases[] = {
       {"fine", [](Service&) {}, ""},
       {"no ports", [](Service& s) { s.spec.ports.clear(); }, "spec.ports: Required value"},
-      {"headless needs none", [](Service& s) { s.spec.ports.clear(); s.spec.cluster_ip = "None"; s.spec.cluster_ips = {"None"}; }, ""},
+      {"headless needs none",
+       [](Service& s) {
+         s.spec.ports.clear();
+         s.spec.cluster_ip = "None";
+         s.spec.cluster_ips = {"None"};
+       },
+       ""},
       {"port", [](Service& s) { s.spec.ports[0].port = 0; }, "spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"},
-      {"protocol", [](Service& s) { s.spec.ports[0].protocol = "ICMP"; }, "spec.ports[0].protocol: Unsupported value: \"ICMP\": supported values: \"SCTP\", \"TCP\", \"UDP\""},
+      {"protocol", [](Service& s) { s.spec.ports[0].protocol = "ICMP"; },
+       "spec.ports[0].protocol: Unsupported value: \"ICMP\": supported values: \"SCTP\", \"TCP\", \"UDP\""},
       {"node port", [](Service& s) { s.spec.ports[0].node_port = 30000; }, "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"},
       {"external name", [](Service& s) { s.spec.type = "ExternalName"; }, "spec.externalName: Required value"},
-      {"external name with a dot", [](Service& s) { s.spec.type = "ExternalName"; s.spec.external_name = "db.example.com."; }, ""},
-      {"both fields", [](Service& s) { s.spec.cluster_ip = "10.0.0.1"; s.spec.cluster_ips = {"10.0.0.2"}; },
+      {"external name with a dot",
+       [](Service& s) {
+         s.spec.type = "ExternalName";
+         s.spec.external_name = "db.example.com.";
+       },
+       ""},
+      {"both fields",
+       [](Service& s) {
+         s.spec.cluster_ip = "10.0.0.1";
+         s.spec.cluster_ips = {"10.0.0.2"};
+       },
        "spec.clusterIPs: Invalid value: []string{\"10.0.0.2\"}: first value must match `clusterIP`"},
-      {"one family twice", [](Service& s) { s.spec.cluster_ip = "10.0.0.1"; s.spec.cluster_ips = {"10.0.0.1", "10.0.0.2"}; },
+      {"one family twice",
+       [](Service& s) {
+         s.spec.cluster_ip = "10.0.0.1";
+         s.spec.cluster_ips = {"10.0.0.1", "10.0.0.2"};
+       },
        "spec.clusterIPs: Invalid value: []string{\"10.0.0.1\", \"10.0.0.2\"}: may specify no more than one IP for each IP family"},
       {"health port", [](Service& s) { s.spec.health_check_node_port = 30000; },
        "spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"},
@@ -96,9 +116,9 @@ TEST(ChecksTest, SpecialAddresses) {
   struct Case {
     const char *address, *part;
   };
-  for (auto [address, part] : {Case{"10.0.0.1", ""}, Case{"0.0.0.0", "unspecified"}, Case{"::", "unspecified"}, Case{"127.1.2.3", "loopback"}, Case{"::1", "loopback"},
-                               Case{"169.254.9.9", "link-local range"}, Case{"fe80::1", "link-local range"}, Case{"224.0.0.7", "multicast"}, Case{"224.0.1.7", ""},
-                               Case{"ff02::5", "multicast"}, Case{"fd00::1", ""}}) {
+  for (auto [address, part] : {Case{"10.0.0.1", ""}, Case{"0.0.0.0", "unspecified"}, Case{"::", "unspecified"}, Case{"127.1.2.3", "loopback"},
+                               Case{"::1", "loopback"}, Case{"169.254.9.9", "link-local range"}, Case{"fe80::1", "link-local range"},
+                               Case{"224.0.0.7", "multicast"}, Case{"224.0.1.7", ""}, Case{"ff02::5", "multicast"}, Case{"fd00::1", ""}}) {
     FieldErrors errors;
     check_non_special_ip(errors, FieldPath("ip"), address);
     if (*part == '\0') EXPECT_TRUE(errors.empty()) << address;

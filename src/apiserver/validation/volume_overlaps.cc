@@ -46,7 +46,8 @@ class Overlaps {
 };
 
 void add_source(const VolumeProjection& source, Overlaps& overlaps) {
-  if (source.config_map && !source.config_map->items.empty()) return overlaps.add_all(source.config_map->items, "ConfigMap " + go_quote(source.config_map->name));
+  if (source.config_map && !source.config_map->items.empty())
+    return overlaps.add_all(source.config_map->items, "ConfigMap " + go_quote(source.config_map->name));
   if (source.secret && !source.secret->items.empty()) return overlaps.add_all(source.secret->items, "Secret " + go_quote(source.secret->name));
   if (source.downward_api && !source.downward_api->items.empty()) return overlaps.add_all(source.downward_api->items, "DownwardAPI");
   if (source.service_account_token) return overlaps.add(source.service_account_token->path, "ServiceAccountToken");

@@ -36,7 +36,8 @@ void validate_token(const ServiceAccountTokenProjection& token, const FieldPath&
 
 void validate_trust_bundle(const ClusterTrustBundleProjection& bundle, const FieldPath& at, const FieldPath& volume, NameSet& paths, FieldErrors& errors) {
   if (!bundle.name && !bundle.signer_name) require(errors, at, "either name or signerName must be specified");
-  if (bundle.name && bundle.signer_name) reject(errors, at, BadValue::raw("core.ClusterTrustBundleProjection{}"), "only one of name and signerName may be used");
+  if (bundle.name && bundle.signer_name)
+    reject(errors, at, BadValue::raw("core.ClusterTrustBundleProjection{}"), "only one of name and signerName may be used");
   else if (bundle.name && bundle.name->empty()) require(errors, at.child("name"), "must be a valid object name");
   else if (bundle.signer_name && bundle.signer_name->empty()) require(errors, at.child("signerName"), "must be a valid signer name");
   else if (bundle.signer_name && bundle.label_selector) api::append(errors, api::validate_label_selector(at.child("labelSelector"), *bundle.label_selector));
@@ -46,8 +47,8 @@ void validate_trust_bundle(const ClusterTrustBundleProjection& bundle, const Fie
 }
 
 int count_sources(const VolumeProjection& source) {
-  return int{source.secret.has_value()} + int{source.config_map.has_value()} + int{source.downward_api.has_value()} + int{source.service_account_token.has_value()} +
-         int{source.cluster_trust_bundle.has_value()};
+  return int{source.secret.has_value()} + int{source.config_map.has_value()} + int{source.downward_api.has_value()} +
+         int{source.service_account_token.has_value()} + int{source.cluster_trust_bundle.has_value()};
 }
 
 }  // namespace
@@ -56,7 +57,8 @@ void validate_downward_file(const DownwardAPIVolumeFile& file, const FieldPath& 
   if (file.path.empty()) require(errors, path.child("path"));
   check_projected_path(errors, path.child("path"), file.path);
   if (file.field_ref) {
-    validate_field_ref(*file.field_ref, {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"}, path.child("fieldRef"), errors);
+    validate_field_ref(*file.field_ref, {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"},
+                       path.child("fieldRef"), errors);
     if (file.resource_field_ref) reject(errors, path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously");
   } else if (file.resource_field_ref) {
     validate_resource_field_ref(*file.resource_field_ref, true, path.child("resourceFieldRef"), errors);

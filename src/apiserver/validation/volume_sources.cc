@@ -121,7 +121,8 @@ void validate_source(const GlusterfsVolumeSource& source, const FieldPath& path,
 
 void validate_source(const FlockerVolumeSource& source, const FieldPath& path, FieldErrors& errors) {
   if (source.dataset_name.empty() && source.dataset_uuid.empty()) require(errors, path, "one of datasetName and datasetUUID is required");
-  if (!source.dataset_name.empty() && !source.dataset_uuid.empty()) reject(errors, path, "resource", "datasetName and datasetUUID can not be specified simultaneously");
+  if (!source.dataset_name.empty() && !source.dataset_uuid.empty())
+    reject(errors, path, "resource", "datasetName and datasetUUID can not be specified simultaneously");
   if (source.dataset_name.find('/') != std::string::npos) reject(errors, path.child("datasetName"), source.dataset_name, "must not contain '/'");
 }
 
@@ -144,7 +145,8 @@ void validate_source(const FlexVolumeSource& source, const FieldPath& path, Fiel
   for (const auto& [key, value] : source.options) {
     std::string name = "." + key.substr(0, key.find('/'));
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (name.ends_with(".kubernetes.io") || name.ends_with(".k8s.io")) reject(errors, path.child("options", key), key, "kubernetes.io and k8s.io namespaces are reserved");
+    if (name.ends_with(".kubernetes.io") || name.ends_with(".k8s.io"))
+      reject(errors, path.child("options", key), key, "kubernetes.io and k8s.io namespaces are reserved");
   }
 }
 
@@ -161,7 +163,8 @@ void validate_source(const AzureDiskVolumeSource& source, const FieldPath& path,
   check_choice(errors, path.child("kind"), *source.kind, {"Dedicated", "Managed", "Shared"});
   bool managed = *source.kind == "Managed";
   if (managed && !source.disk_uri.starts_with("/subscriptions/"))
-    report_unsupported(errors, path.child("diskURI"), source.disk_uri, {"/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"});
+    report_unsupported(errors, path.child("diskURI"), source.disk_uri,
+                       {"/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"});
   if (!managed && !source.disk_uri.starts_with("https://"))
     report_unsupported(errors, path.child("diskURI"), source.disk_uri, {"https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"});
 }

@@ -11,7 +11,9 @@ using namespace api::corev1;
 void validate_host_path(const HostPathVolumeSource& source, const FieldPath& path, FieldErrors& errors) {
   if (source.path.empty()) return require(errors, path.child("path"));
   check_no_backsteps(errors, path.child("path"), source.path);
-  if (source.type) check_choice(errors, path.child("type"), *source.type, {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"});
+  if (source.type)
+    check_choice(errors, path.child("type"), *source.type,
+                 {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"});
 }
 
 void validate_items(const std::vector<KeyToPath>& items, const FieldPath& path, FieldErrors& errors) {
@@ -74,15 +76,18 @@ void choose_early(const Volume& volume, SourceChooser& chooser, const FieldPath&
   chooser.choose(volume.nfs, "nfs");
   chooser.choose(volume.iscsi, "iscsi");
   if (volume.iscsi && volume.iscsi->initiator_name && volume.name.size() + 1 + volume.iscsi->target_portal.size() > 64)
-    reject(errors, path.child("name"), volume.name, "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.");
+    reject(errors, path.child("name"), volume.name,
+           "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.");
   chooser.choose(volume.glusterfs, "glusterfs");
   chooser.choose(volume.flocker, "flocker");
-  chooser.choose(volume.persistent_volume_claim, "persistentVolumeClaim", [](const PersistentVolumeClaimVolumeSource& source, const FieldPath& at, FieldErrors& out) {
-    if (source.claim_name.empty()) require(out, at.child("claimName"));
-  });
+  chooser.choose(volume.persistent_volume_claim, "persistentVolumeClaim",
+                 [](const PersistentVolumeClaimVolumeSource& source, const FieldPath& at, FieldErrors& out) {
+                   if (source.claim_name.empty()) require(out, at.child("claimName"));
+                 });
   chooser.choose(volume.rbd, "rbd");
   chooser.choose(volume.cinder, "cinder");
-  chooser.choose(volume.cephfs, "cephfs", "cephFS", [](const CephFSVolumeSource& source, const FieldPath& at, FieldErrors& out) { validate_source(source, at, out); });
+  chooser.choose(volume.cephfs, "cephfs", "cephFS",
+                 [](const CephFSVolumeSource& source, const FieldPath& at, FieldErrors& out) { validate_source(source, at, out); });
   chooser.choose(volume.quobyte, "quobyte");
   chooser.choose(volume.downward_api, "downwardAPI", "downwarAPI", validate_downward);
 }
@@ -101,9 +106,8 @@ void choose_late(const Volume& volume, const api::metav1::ObjectMeta* meta, Sour
   chooser.choose(volume.portworx_volume, "portworxVolume");
   chooser.choose(volume.azure_disk, "azureDisk");
   chooser.choose(volume.storageos, "storageos");
-  chooser.choose(volume.projected, "projected", [&](const ProjectedVolumeSource& source, const FieldPath& at, FieldErrors& out) {
-    validate_projected_volume(source, at, options, out);
-  });
+  chooser.choose(volume.projected, "projected",
+                 [&](const ProjectedVolumeSource& source, const FieldPath& at, FieldErrors& out) { validate_projected_volume(source, at, options, out); });
   chooser.choose(volume.scale_io, "scaleIO");
   chooser.choose(volume.csi, "csi");
   chooser.choose(volume.ephemeral, "ephemeral", [&](const EphemeralVolumeSource& source, const FieldPath& at, FieldErrors& out) {
@@ -154,7 +158,8 @@ VolumeMap validate_volumes(const std::vector<Volume>& volumes, const api::metav1
     if (own.empty()) good.emplace(volume.name, &volume);
     api::append(errors, std::move(own));
     if (volume.persistent_volume_claim && created.contains(volume.persistent_volume_claim->claim_name))
-      reject(errors, at.child("persistentVolumeClaim.claimName"), volume.persistent_volume_claim->claim_name, "must not reference a PVC that gets created for an ephemeral volume");
+      reject(errors, at.child("persistentVolumeClaim.claimName"), volume.persistent_volume_claim->claim_name,
+             "must not reference a PVC that gets created for an ephemeral volume");
   }
   return good;
 }

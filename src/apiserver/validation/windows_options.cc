@@ -13,7 +13,9 @@ bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
 bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // One to 15 characters, none of which file names may not have; no dot first.
-bool is_netbios(std::string_view name) { return !name.empty() && name.size() <= 15 && name[0] != '.' && name.find_first_of("\\/:*?\"<>|") == std::string_view::npos; }
+bool is_netbios(std::string_view name) {
+  return !name.empty() && name.size() <= 15 && name[0] != '.' && name.find_first_of("\\/:*?\"<>|") == std::string_view::npos;
+}
 
 bool is_dns(std::string_view name) {
   while (true) {
@@ -52,7 +54,8 @@ void validate_windows_options(const api::corev1::WindowsSecurityContextOptions* 
   if (options->gmsa_credential_spec) {
     FieldPath at = path.child("gmsaCredentialSpec");
     if (options->gmsa_credential_spec->empty()) reject(errors, at, "", "gmsaCredentialSpec cannot be an empty string");
-    else if (options->gmsa_credential_spec->size() > 64 * 1024) reject(errors, at, *options->gmsa_credential_spec, "gmsaCredentialSpec size must be under 64 KiB");
+    else if (options->gmsa_credential_spec->size() > 64 * 1024)
+      reject(errors, at, *options->gmsa_credential_spec, "gmsaCredentialSpec size must be under 64 KiB");
   }
   if (options->run_as_user_name) check_user_name(*options->run_as_user_name, path.child("runAsUserName"), errors);
 }

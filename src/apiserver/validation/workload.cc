@@ -26,7 +26,8 @@ std::optional<int> percent_of(const IntOrString& value) {
 void check_selector(const SelectorBox& selector, std::string_view kind, const FieldPath& path, FieldErrors& errors) {
   if (!selector) return require(errors, path);
   api::append(errors, api::validate_label_selector(path, *selector));
-  if (selector->match_labels.empty() && selector->match_expressions.empty()) reject(errors, path, go_value(*selector), "empty selector is invalid for " + std::string(kind));
+  if (selector->match_labels.empty() && selector->match_expressions.empty())
+    reject(errors, path, go_value(*selector), "empty selector is invalid for " + std::string(kind));
 }
 
 bool check_template_labels(const SelectorBox& selector, const api::Map<std::string>& labels, const FieldPath& template_path, const FieldPath& selector_path,

@@ -136,8 +136,7 @@ void do_delete_collection(const CallPtr& call) {
   std::vector<std::pair<std::string, std::string>> names;
   for (const store::EntryPtr& entry : run->page.entries) names.push_back(names_of(*call->resource, entry->key));
   run->left = names.size() + 1;
-  for (auto& [namespace_, name] : names)
-    run_delete(call, namespace_, name, run->options, [run](Result<DeleteResult> result) { finish_one(run, result); });
+  for (auto& [namespace_, name] : names) run_delete(call, namespace_, name, run->options, [run](Result<DeleteResult> result) { finish_one(run, result); });
   finish_one(run, DeleteResult{});
 }
 

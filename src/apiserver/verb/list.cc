@@ -12,9 +12,7 @@ namespace {
 // Keys looked at in one go when a selector leaves some out.
 constexpr size_t kScan = 500;
 
-Error too_old() {
-  return api::expired("The resourceVersion for the provided list is too old.");
-}
+Error too_old() { return api::expired("The resourceVersion for the provided list is too old."); }
 
 Error continue_expired() {
   return api::expired(
@@ -122,7 +120,8 @@ Result<ListPage> read_page(Call& call, const ListOptions& options) {
   TRY_ASSIGN(Selection selection, parse_selection(call, options));
   TRY_ASSIGN(Where where, resolve(call, options));
   size_t limit = options.limit > 0 ? static_cast<size_t>(options.limit) : 0;
-  bool conflicting = call.resource->info->namespaced && !call.ns().empty() && selection.fields.exact("metadata.namespace").value_or(std::string(call.ns())) != call.ns();
+  bool conflicting =
+      call.resource->info->namespaced && !call.ns().empty() && selection.fields.exact("metadata.namespace").value_or(std::string(call.ns())) != call.ns();
   if (conflicting) {
     ListPage page;
     page.revision = where.revision ? where.revision : call.core.store.current_revision();

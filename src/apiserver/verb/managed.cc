@@ -46,7 +46,8 @@ Result<api::Object> manage_apply(Call& call, const api::Object& live, std::strin
   auto value = api::parse_yaml(document, {}, &notes);
   if (!value || !value->is_object())
     return reigen::fail(api::bad_request("error decoding YAML: " + (value ? std::string("not an object") : value.error().message())));
-  TRY_ASSIGN(api::Applied applied, api::apply_configuration(tracking_of(call), live ? &live : nullptr, *value, options.field_manager, options.force.value_or(false)));
+  TRY_ASSIGN(api::Applied applied,
+             api::apply_configuration(tracking_of(call), live ? &live : nullptr, *value, options.field_manager, options.force.value_or(false)));
   if (!notes.duplicates.empty() && options.field_validation != FieldValidation::kIgnore) {
     std::string text = "error converting YAML to JSON: yaml: unmarshal errors:";
     for (const std::string& finding : notes.duplicates) text += "\n  " + finding;

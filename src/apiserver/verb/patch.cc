@@ -43,7 +43,7 @@ std::optional<PatchKind> patch_kind(std::string_view content_type) {
 struct PatchRun {
   PatchKind kind = PatchKind::kMerge;
   WriteOptions options;
-  api::Value patch;                  // parsed once
+  api::Value patch;  // parsed once
   std::vector<std::string> findings;
 };
 
@@ -102,13 +102,15 @@ Result<api::Object> patched(Call& call, const PatchRun& run, const api::Object& 
   auto shown = [&] { return api::BadValue(run.kind == PatchKind::kStrategic ? go_text(run.patch) : api::to_json(document)); };
   // A strategic patch goes by the type of the live object alone.
   if (run.kind != PatchKind::kStrategic)
-    if (std::string why = kind_mismatch(document.text_at({"apiVersion"}), document.text_at({"kind"}), live.kind()); !why.empty()) return patch_invalid(shown(), why);
+    if (std::string why = kind_mismatch(document.text_at({"apiVersion"}), document.text_at({"kind"}), live.kind()); !why.empty())
+      return patch_invalid(shown(), why);
   api::DecodeNotes notes;
   auto object = api::from_value(document, live.kind(), &notes);
   if (!object) return patch_invalid(shown(), object.error().message());
   std::vector<std::string> findings = run.findings;
   findings.insert(findings.end(), notes.strict.begin(), notes.strict.end());
-  if (!findings.empty() && run.options.field_validation == FieldValidation::kStrict) return patch_invalid(shown(), "strict decoding error: " + joined(findings));
+  if (!findings.empty() && run.options.field_validation == FieldValidation::kStrict)
+    return patch_invalid(shown(), "strict decoding error: " + joined(findings));
   if (run.options.field_validation == FieldValidation::kWarn) call.warn(std::move(findings));
   api::apply_defaults(*object);
   return object;
@@ -126,7 +128,8 @@ Status check_identity(Call& call, api::Object& object, bool exists) {
   const Resource& resource = *call.resource;
   const std::string& uid = object.meta().uid;
   if (!uid.empty() && !exists)
-    return reigen::fail(api::conflict(resource.name(), call.name(), "uid mismatch: the provided object specified uid " + uid + ", and no existing object was found"));
+    return reigen::fail(
+        api::conflict(resource.name(), call.name(), "uid mismatch: the provided object specified uid " + uid + ", and no existing object was found"));
   TRY(match_namespace(object.mut_meta(), resource.info->namespaced ? call.ns() : std::string_view()));
   const std::string& name = object.meta().name;
   if (name == call.name()) return {};
@@ -143,7 +146,8 @@ Result<api::Object> make_object(const CallPtr& call, const PatchRun& run, const 
   TRY_ASSIGN(api::Object object, apply_once(*call, run, live));
   TRY(check_identity(*call, object, static_cast<bool>(current)));
   TRY_ASSIGN(api::Object stored, from_view(*call, current, std::move(object)));
-  AdmissionRequest request = admission_request(*call, current ? Operation::kUpdate : Operation::kCreate, run.options.dry_run, &stored, current ? &current : nullptr);
+  AdmissionRequest request =
+      admission_request(*call, current ? Operation::kUpdate : Operation::kCreate, run.options.dry_run, &stored, current ? &current : nullptr);
   TRY(admit(*call, request));
   std::string duplicates;
   if (dedup_owner_references(stored.mut_meta(), duplicates)) call->warn(duplicates);

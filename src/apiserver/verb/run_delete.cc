@@ -44,8 +44,10 @@ Status check_preconditions(const DeleteRun& run, const api::metav1::ObjectMeta& 
     return reigen::fail(api::conflict(named, meta.name, text));
   }
   if (options.resource_version && *options.resource_version != meta.resource_version && !run.marked)
-    return reigen::fail(api::conflict(named, meta.name, "the ResourceVersion in the precondition (" + *options.resource_version +
-                                          ") does not match the ResourceVersion in record (" + meta.resource_version + "). The object might have been modified"));
+    return reigen::fail(api::conflict(named, meta.name,
+                                      "the ResourceVersion in the precondition (" + *options.resource_version +
+                                          ") does not match the ResourceVersion in record (" + meta.resource_version +
+                                          "). The object might have been modified"));
   return {};
 }
 
@@ -211,8 +213,7 @@ void attempt(const DeleteRunPtr& run) {
 
 }  // namespace
 
-void run_delete(const CallPtr& call, std::string namespace_, std::string name, DeleteOptions options,
-                std::function<void(Result<DeleteResult>)> done) {
+void run_delete(const CallPtr& call, std::string namespace_, std::string name, DeleteOptions options, std::function<void(Result<DeleteResult>)> done) {
   auto run = std::make_shared<DeleteRun>();
   run->call = call;
   run->key = call->resource->key(namespace_, name);

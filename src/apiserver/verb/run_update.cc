@@ -32,8 +32,9 @@ using UpdateRunPtr = std::shared_ptr<UpdateRun>;
 void attempt(const UpdateRunPtr& run);
 
 Error uid_conflict(const UpdateRun& run, std::string_view found) {
-  std::string text = "StorageError: invalid object, Code: 4, Key: " + run.key + ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: " +
-                     *run.plan.uid + ", UID in object meta: " + std::string(found);
+  std::string text = "StorageError: invalid object, Code: 4, Key: " + run.key +
+                     ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: " + *run.plan.uid +
+                     ", UID in object meta: " + std::string(found);
   return api::conflict(run.resource().name(), run.plan.name, text);
 }
 
@@ -150,9 +151,18 @@ void commit_update(const UpdateRunPtr& run, const store::EntryPtr& entry, api::O
 Status may_create(UpdateRun& run) {
   Call& call = *run.call;
   if (!call.core.authorizer) return {};
-  AccessRequest access{.user = call.user.get(), .verb = "create", .resource_request = true, .namespace_ = call.ns(), .group = call.info.group,
-                       .version = call.info.version, .resource = call.info.resource, .subresource = call.info.subresource, .name = call.name(),
-                       .path = call.info.path, .field_selector = {}, .label_selector = {}};
+  AccessRequest access{.user = call.user.get(),
+                       .verb = "create",
+                       .resource_request = true,
+                       .namespace_ = call.ns(),
+                       .group = call.info.group,
+                       .version = call.info.version,
+                       .resource = call.info.resource,
+                       .subresource = call.info.subresource,
+                       .name = call.name(),
+                       .path = call.info.path,
+                       .field_selector = {},
+                       .label_selector = {}};
   Verdict verdict = call.core.authorizer->authorize(access);
   if (verdict.decision == Decision::kAllow) return {};
   return reigen::fail(api::forbidden(run.resource().name(), run.plan.name, "User \"" + call.user->name + "\" cannot create resource"));

@@ -40,7 +40,8 @@ Result<api::Object> make_object(const CallPtr& call, const api::Object& wanted, 
   }
   TRY(manage_update(*call, object, live, options));
   TRY_ASSIGN(api::Object stored, from_view(*call, current, std::move(object)));
-  AdmissionRequest request = admission_request(*call, current ? Operation::kUpdate : Operation::kCreate, options.dry_run, &stored, current ? &current : nullptr);
+  AdmissionRequest request =
+      admission_request(*call, current ? Operation::kUpdate : Operation::kCreate, options.dry_run, &stored, current ? &current : nullptr);
   TRY(admit(*call, request));
   return stored;
 }

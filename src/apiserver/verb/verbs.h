@@ -15,12 +15,12 @@ void do_delete(const CallPtr& call);
 void do_delete_collection(const CallPtr& call);
 
 // Subresources with ways of their own.
-void do_scale(const CallPtr& call);           // get, update, patch
-void do_binding(const CallPtr& call);         // pods/binding and bindings
+void do_scale(const CallPtr& call);    // get, update, patch
+void do_binding(const CallPtr& call);  // pods/binding and bindings
 void do_eviction(const CallPtr& call);
-void do_token(const CallPtr& call);           // serviceaccounts/token
-void do_connect(const CallPtr& call);         // log, exec, attach, portforward, proxy
-void do_review(const CallPtr& call);          // authentication.k8s.io and authorization.k8s.io
+void do_token(const CallPtr& call);    // serviceaccounts/token
+void do_connect(const CallPtr& call);  // log, exec, attach, portforward, proxy
+void do_review(const CallPtr& call);   // authentication.k8s.io and authorization.k8s.io
 void do_component_status(const CallPtr& call);
 
 }  // namespace reigen::apiserver

@@ -177,9 +177,7 @@ Duration timeout_of(Call& call, const ListOptions& options) {
 
 }  // namespace
 
-std::string_view to_string(WatchType type) {
-  return type == WatchType::kAdded ? "ADDED" : type == WatchType::kModified ? "MODIFIED" : "DELETED";
-}
+std::string_view to_string(WatchType type) { return type == WatchType::kAdded ? "ADDED" : type == WatchType::kModified ? "MODIFIED" : "DELETED"; }
 
 void do_watch(const CallPtr& call) {
   auto options = parse_list_options(call->request->query, true);
@@ -201,7 +199,8 @@ void do_watch(const CallPtr& call) {
   auto watch = begin->after < 0 ? Result<std::unique_ptr<store::Watch>>(reigen::fail(Code::kGone, "too old")) : core.store.watch(prefix, begin->after, run);
   if (watch) return run->attach(std::move(*watch));
   if (watch.error().code() == Code::kGone)
-    output->error(api::expired("too old resource version: " + std::to_string(std::abs(begin->after)) + " (" + std::to_string(core.store.compacted_revision()) + ")"));
+    output->error(
+        api::expired("too old resource version: " + std::to_string(std::abs(begin->after)) + " (" + std::to_string(core.store.compacted_revision()) + ")"));
   run->stop(true);
 }
 

@@ -22,8 +22,8 @@ struct UpdatePlan {
   std::string namespace_, name;
   Part part = Part::kMain;
   bool dry_run = false;
-  bool allow_create = false;               // server-side apply
-  std::optional<std::string> uid;          // precondition
+  bool allow_create = false;       // server-side apply
+  std::optional<std::string> uid;  // precondition
   // The wanted object (stored version, resourceVersion "" for "whatever it is now") from the current one, which is empty when there is
   // none. Runs once an attempt.
   std::function<Result<api::Object>(const api::Object& current)> make;
@@ -72,7 +72,6 @@ struct DeleteResult {
   std::string uid;
   bool deleted = true;
 };
-void run_delete(const CallPtr& call, std::string namespace_, std::string name, DeleteOptions options,
-                std::function<void(Result<DeleteResult>)> done);
+void run_delete(const CallPtr& call, std::string namespace_, std::string name, DeleteOptions options, std::function<void(Result<DeleteResult>)> done);
 
 }  // namespace reigen::apiserver

@@ -47,7 +47,9 @@ class DeploymentController final : public Controller, public client::Reconciler 
       if (now) set_changed(*now);
     });
     // A Recreate waits for the last old pod to go.
-    pods_.on_change([this](const PodPtr& old, const PodPtr& now) { if (!now) pod_gone(*old); });
+    pods_.on_change([this](const PodPtr& old, const PodPtr& now) {
+      if (!now) pod_gone(*old);
+    });
   }
 
   std::string_view name() const override { return "deployment-controller"; }
@@ -166,7 +168,8 @@ class DeploymentController final : public Controller, public client::Reconciler 
     if (dirty) TRY(update_set(work, work.new_set, std::move(changed)));
     TRY(update_revision(work, *work.new_set->metadata.annotations.get(kRevisionAnnotation)));
     if (!find_condition(work.deployment.status, "Progressing") && work.deployment.spec.progress_deadline_seconds) {
-      set_condition(work.deployment.status, "Progressing", true, "FoundNewReplicaSet", fmt::format("Found new replica set \"{}\"", work.new_set->metadata.name), work.now);
+      set_condition(work.deployment.status, "Progressing", true, "FoundNewReplicaSet", fmt::format("Found new replica set \"{}\"", work.new_set->metadata.name),
+                    work.now);
     }
     return {};
   }
@@ -236,7 +239,8 @@ class DeploymentController final : public Controller, public client::Reconciler 
     loop_.wrote(work.key, sets_.untyped(), api::Object::of(*created));
     work.new_set = *created;
     if (replicas_of(*work.new_set) > 0) {
-      events_.event(work.object, "Normal", "ScalingReplicaSet", fmt::format("Scaled up replica set {} from 0 to {}", set.metadata.name, replicas_of(*work.new_set)));
+      events_.event(work.object, "Normal", "ScalingReplicaSet",
+                    fmt::format("Scaled up replica set {} from 0 to {}", set.metadata.name, replicas_of(*work.new_set)));
     }
     set_condition(deployment.status, "Progressing", true, "NewReplicaSetCreated", fmt::format("Created new replica set \"{}\"", set.metadata.name), work.now);
     return update_revision(work, revision);
@@ -312,7 +316,8 @@ class DeploymentController final : public Controller, public client::Reconciler 
     if (progressing && progressing->reason == "ProgressDeadlineExceeded") return false;
     bool paused = progressing && progressing->reason == "DeploymentPaused";
     if (deployment.spec.paused == paused) return false;
-    set_condition(deployment.status, "Progressing", true, paused ? "DeploymentResumed" : "DeploymentPaused", paused ? "Deployment is resumed" : "Deployment is paused", now);
+    set_condition(deployment.status, "Progressing", true, paused ? "DeploymentResumed" : "DeploymentPaused",
+                  paused ? "Deployment is resumed" : "Deployment is paused", now);
     // Neither is true or false: nothing moves.
     for (auto& condition : deployment.status.conditions) {
       if (condition.type == "Progressing") condition.status = "Unknown";

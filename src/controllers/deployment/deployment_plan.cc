@@ -289,7 +289,8 @@ bool has_deadline(const Deployment& deployment) {
 bool has_progressed(const Deployment& deployment, const api::appsv1::DeploymentStatus& status) {
   const auto& old = deployment.status;
   int32_t old_rest = old.replicas - old.updated_replicas, rest = status.replicas - status.updated_replicas;
-  return status.updated_replicas > old.updated_replicas || rest < old_rest || status.ready_replicas > old.ready_replicas || status.available_replicas > old.available_replicas;
+  return status.updated_replicas > old.updated_replicas || rest < old_rest || status.ready_replicas > old.ready_replicas ||
+         status.available_replicas > old.available_replicas;
 }
 
 // Since when nothing has moved, or zero where no deadline runs.

@@ -43,7 +43,8 @@ TEST(DeploymentPlan, SurgeRoundsUpUnavailableDownAndOnePodCanAlwaysMove) {
     const char *surge, *unavailable;
     int32_t want_surge, want_unavailable;
   };
-  for (const auto& one : std::initializer_list<Case>{{10, "25%", "25%", 3, 2}, {3, "25%", "25%", 1, 0}, {1, "0%", "50%", 0, 1}, {4, "50%", "100%", 2, 4}, {0, "25%", "25%", 0, 0}}) {
+  for (const auto& one : std::initializer_list<Case>{
+           {10, "25%", "25%", 3, 2}, {3, "25%", "25%", 1, 0}, {1, "0%", "50%", 0, 1}, {4, "50%", "100%", 2, 4}, {0, "25%", "25%", 0, 0}}) {
     auto bounds = rollout_bounds(deployment(one.replicas, api::IntOrString(one.surge), api::IntOrString(one.unavailable)));
     EXPECT_EQ(bounds.max_surge, one.want_surge) << one.replicas;
     EXPECT_EQ(bounds.max_unavailable, one.want_unavailable) << one.replicas;

@@ -10,8 +10,8 @@
 namespace reigen::controllers {
 namespace {
 
-using api::corev1::Endpoints;
 using api::corev1::EndpointAddress;
+using api::corev1::Endpoints;
 using api::corev1::EndpointSubset;
 
 constexpr size_t kMaxAddresses = 1000;
@@ -87,7 +87,8 @@ class EndpointsController final : public ServiceLoop {
     endpoints_.on_change([this](const auto& old, const auto& now) {
       // Somebody else's change or deletion is put right.
       const auto& endpoints = now ? now : old;
-      if (services_.get(endpoints->metadata.namespace_, endpoints->metadata.name)) loop_.enqueue(client::key_of(endpoints->metadata.namespace_, endpoints->metadata.name));
+      if (services_.get(endpoints->metadata.namespace_, endpoints->metadata.name))
+        loop_.enqueue(client::key_of(endpoints->metadata.namespace_, endpoints->metadata.name));
     });
   }
 
@@ -99,7 +100,9 @@ class EndpointsController final : public ServiceLoop {
     auto current = endpoints_.get(key);
     Endpoints wanted = current ? *current : Endpoints();
     fill(*owner, wanted);
-    if (current && wanted.subsets == current->subsets && wanted.metadata.labels == current->metadata.labels && wanted.metadata.annotations == current->metadata.annotations) return client::Next{};
+    if (current && wanted.subsets == current->subsets && wanted.metadata.labels == current->metadata.labels &&
+        wanted.metadata.annotations == current->metadata.annotations)
+      return client::Next{};
     auto written = current ? client_.update(std::move(wanted)) : client_.create(std::move(wanted));
     if (!written) {
       if (is_namespace_terminating(written.error()) || api::is_not_found(written.error())) return client::Next{};

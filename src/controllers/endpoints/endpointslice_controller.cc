@@ -18,7 +18,8 @@ std::vector<std::string> index_by_service(const EndpointSlice& slice) {
 class EndpointSliceController final : public ServiceLoop {
  public:
   explicit EndpointSliceController(Context& context)
-      : ServiceLoop(context, "endpointslice-controller", {&context.informers.of<EndpointSlice>().untyped(), &context.informers.of<api::corev1::Node>().untyped()}),
+      : ServiceLoop(context, "endpointslice-controller",
+                    {&context.informers.of<EndpointSlice>().untyped(), &context.informers.of<api::corev1::Node>().untyped()}),
         client_(context.transport_as("endpointslice-controller"), "kube-controller-manager"),
         slices_(context.informers.of<EndpointSlice>()),
         nodes_(context.informers.of<api::corev1::Node>()) {

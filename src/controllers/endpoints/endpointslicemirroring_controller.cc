@@ -70,10 +70,12 @@ class EndpointSliceMirroringController final : public Controller, public client:
   }
 
   void report(const EndpointsPtr& endpoints, const MirrorPlan& plan) {
-    if (plan.invalid > 0) events_.event(endpoints, "Warning", "InvalidIPAddress", fmt::format("Skipped {} invalid IP addresses when mirroring to EndpointSlices", plan.invalid));
+    if (plan.invalid > 0)
+      events_.event(endpoints, "Warning", "InvalidIPAddress", fmt::format("Skipped {} invalid IP addresses when mirroring to EndpointSlices", plan.invalid));
     if (plan.skipped == 0) return;
     events_.event(endpoints, "Warning", "TooManyAddressesToMirror",
-                  fmt::format("A max of {} addresses can be mirrored to EndpointSlices per Endpoints subset. {} addresses were skipped", kMaxMirroredPerSubset, plan.skipped + plan.invalid));
+                  fmt::format("A max of {} addresses can be mirrored to EndpointSlices per Endpoints subset. {} addresses were skipped", kMaxMirroredPerSubset,
+                              plan.skipped + plan.invalid));
   }
 
   Status apply(const std::string& key, SlicePlan plan) {

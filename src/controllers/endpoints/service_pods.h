@@ -24,10 +24,10 @@ struct ResolvedPort {
 struct Backend {
   PodPtr pod;
   std::vector<ResolvedPort> ports;
-  bool ready = false;        // takes traffic
-  bool serving = false;      // ready whether or not it terminates
+  bool ready = false;    // takes traffic
+  bool serving = false;  // ready whether or not it terminates
   bool terminating = false;
-  std::string hostname;      // for a name of its own below the service's
+  std::string hostname;  // for a name of its own below the service's
 };
 
 // Pods that the service selects and that have an address. `with_terminating`: those being deleted too.

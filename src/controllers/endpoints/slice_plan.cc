@@ -64,7 +64,9 @@ EndpointSlice make_slice(const api::Object& owner, const Ports& ports) {
   return slice;
 }
 
-std::string identity(const Endpoint& endpoint) { return endpoint.target_ref ? endpoint.target_ref->uid : endpoint.addresses.empty() ? "" : endpoint.addresses[0]; }
+std::string identity(const Endpoint& endpoint) {
+  return endpoint.target_ref ? endpoint.target_ref->uid : endpoint.addresses.empty() ? "" : endpoint.addresses[0];
+}
 
 // The slices of one set of ports: endpoints stay where they are, new ones fill gaps, slices that become empty go.
 void plan_group(const api::Object& owner, const Ports& ports, std::map<std::string, Endpoint> wanted, const std::vector<SlicePtr>& existing, SlicePlan& plan) {

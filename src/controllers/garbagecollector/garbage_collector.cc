@@ -135,7 +135,8 @@ class GarbageCollector final : public Controller, public client::Reconciler {
   }
 
   Status drop_owners(const GraphNode& node, const std::vector<std::string>& uids) {
-    return change_owners(node, [&](auto& owners) { std::erase_if(owners, [&](const auto& owner) { return std::find(uids.begin(), uids.end(), owner.uid) != uids.end(); }); });
+    return change_owners(
+        node, [&](auto& owners) { std::erase_if(owners, [&](const auto& owner) { return std::find(uids.begin(), uids.end(), owner.uid) != uids.end(); }); });
   }
 
   // None of its owners waits for it any more.
@@ -178,7 +179,8 @@ class GarbageCollector final : public Controller, public client::Reconciler {
   Result<client::Next> delete_dependents(const GraphNode& node) {
     bool blocked = false;
     for (const auto& dependent : graph_.dependents(node.uid)) {
-      bool blocks = std::any_of(dependent.owners.begin(), dependent.owners.end(), [&](const auto& owner) { return owner.uid == node.uid && owner.block_owner_deletion.value_or(false); });
+      bool blocks = std::any_of(dependent.owners.begin(), dependent.owners.end(),
+                                [&](const auto& owner) { return owner.uid == node.uid && owner.block_owner_deletion.value_or(false); });
       blocked = blocked || blocks;
       if (!dependent.deleting) loop_.enqueue(dependent.uid);
     }

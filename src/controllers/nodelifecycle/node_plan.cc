@@ -92,7 +92,8 @@ Duration tolerated_for(const api::corev1::Pod& pod, const Node& node, WallTime n
     Duration longest = Duration(-1);
     for (const auto& toleration : pod.spec.tolerations) {
       if (!api::tolerates(toleration, taint)) continue;
-      longest = toleration.toleration_seconds ? std::max<Duration>(longest, std::chrono::seconds(std::max<int64_t>(0, *toleration.toleration_seconds))) : Duration::max();
+      longest = toleration.toleration_seconds ? std::max<Duration>(longest, std::chrono::seconds(std::max<int64_t>(0, *toleration.toleration_seconds)))
+                                              : Duration::max();
       if (longest == Duration::max()) break;
     }
     if (longest == Duration::max()) continue;

@@ -45,7 +45,9 @@ class NodeLifecycle final : public Controller, public client::Reconciler {
       else forget(old->metadata.name);
     });
     // A renewed lease is the heartbeat of a node that was lost.
-    leases_.on_change([this](const auto&, const auto& now) { if (now && is_lost(now->metadata.name)) loop_.enqueue(now->metadata.name); });
+    leases_.on_change([this](const auto&, const auto& now) {
+      if (now && is_lost(now->metadata.name)) loop_.enqueue(now->metadata.name);
+    });
     pods_.on_change([this](const PodPtr& old, const PodPtr& now) {
       if (now && !now->spec.node_name.empty() && (!old || old->spec.node_name.empty()) && is_lost(now->spec.node_name)) loop_.enqueue(now->spec.node_name);
     });
@@ -73,8 +75,8 @@ class NodeLifecycle final : public Controller, public client::Reconciler {
 
  private:
   struct Heard {
-    std::string sign;    // what the last heartbeat looked like
-    TimePoint at;        // when we saw it: the node's own clock may be wrong
+    std::string sign;  // what the last heartbeat looked like
+    TimePoint at;      // when we saw it: the node's own clock may be wrong
   };
 
   void forget(const std::string& name) {
@@ -85,7 +87,8 @@ class NodeLifecycle final : public Controller, public client::Reconciler {
   bool is_lost(const std::string& name) {
     auto node = nodes_.get("", name);
     if (!node) return false;
-    return std::any_of(node->spec.taints.begin(), node->spec.taints.end(), [](const auto& taint) { return taint.key == kUnreachableTaint || taint.key == kNotReadyTaint; });
+    return std::any_of(node->spec.taints.begin(), node->spec.taints.end(),
+                       [](const auto& taint) { return taint.key == kUnreachableTaint || taint.key == kNotReadyTaint; });
   }
 
   TimePoint last_heard(const Node& node) {
@@ -175,7 +178,8 @@ class NodeLifecycle final : public Controller, public client::Reconciler {
     else if (known->status == "True") return;
     else *known = condition;
     auto written = client_.update_status(std::move(changed));
-    if (!written && !api::is_not_found(written.error())) LOG(kWarning, "node-lifecycle", "mark {}/{}: {}", pod.metadata.namespace_, pod.metadata.name, written.error().message());
+    if (!written && !api::is_not_found(written.error()))
+      LOG(kWarning, "node-lifecycle", "mark {}/{}: {}", pod.metadata.namespace_, pod.metadata.name, written.error().message());
   }
 
   void evict(const Pod& pod) {
@@ -183,7 +187,8 @@ class NodeLifecycle final : public Controller, public client::Reconciler {
     auto object = api::Object::of(std::make_shared<Pod>(pod));
     events_.event(object, "Normal", "TaintManagerEviction", "Marking for deletion Pod " + pod.metadata.namespace_ + "/" + pod.metadata.name);
     auto removed = client_.remove<Pod>(pod.metadata.namespace_, pod.metadata.name, client::DeleteOptions{.uid = pod.metadata.uid});
-    if (!removed && !api::is_not_found(removed.error())) LOG(kWarning, "node-lifecycle", "evict {}/{}: {}", pod.metadata.namespace_, pod.metadata.name, removed.error().message());
+    if (!removed && !api::is_not_found(removed.error()))
+      LOG(kWarning, "node-lifecycle", "evict {}/{}: {}", pod.metadata.namespace_, pod.metadata.name, removed.error().message());
   }
 
   Clock& clock_;

@@ -27,7 +27,9 @@ class PodGc final : public Controller, public client::Reconciler {
         pods_(context.informers.of<Pod>()),
         nodes_(context.informers.of<Node>()),
         loop_(context.executor, {.name = "pod-garbage-collector", .workers = 1}, *this) {
-    nodes_.on_change([this](const auto&, const auto& now) { if (!now) loop_.enqueue("round"); });
+    nodes_.on_change([this](const auto&, const auto& now) {
+      if (!now) loop_.enqueue("round");
+    });
   }
 
   std::string_view name() const override { return "pod-garbage-collector"; }
@@ -49,13 +51,16 @@ class PodGc final : public Controller, public client::Reconciler {
  private:
   void remove(const PodPtr& pod, const char* why) {
     LOG(kInfo, "podgc", "removing pod {}/{}: {}", pod->metadata.namespace_, pod->metadata.name, why);
-    auto removed = client_.remove<Pod>(pod->metadata.namespace_, pod->metadata.name, client::DeleteOptions{.grace_period_seconds = 0, .uid = pod->metadata.uid});
-    if (!removed && !api::is_not_found(removed.error())) LOG(kWarning, "podgc", "{}/{}: {}", pod->metadata.namespace_, pod->metadata.name, removed.error().message());
+    auto removed =
+        client_.remove<Pod>(pod->metadata.namespace_, pod->metadata.name, client::DeleteOptions{.grace_period_seconds = 0, .uid = pod->metadata.uid});
+    if (!removed && !api::is_not_found(removed.error()))
+      LOG(kWarning, "podgc", "{}/{}: {}", pod->metadata.namespace_, pod->metadata.name, removed.error().message());
   }
 
   void collect_ended(const std::vector<PodPtr>& pods) {
     std::vector<PodPtr> ended;
-    std::copy_if(pods.begin(), pods.end(), std::back_inserter(ended), [](const PodPtr& pod) { return pod->status.phase == "Succeeded" || pod->status.phase == "Failed"; });
+    std::copy_if(pods.begin(), pods.end(), std::back_inserter(ended),
+                 [](const PodPtr& pod) { return pod->status.phase == "Succeeded" || pod->status.phase == "Failed"; });
     if (ended.size() <= kMaxEnded) return;
     std::sort(ended.begin(), ended.end(), [](const PodPtr& a, const PodPtr& b) { return a->metadata.creation_timestamp < b->metadata.creation_timestamp; });
     for (size_t i = 0; i < ended.size() - kMaxEnded; ++i) remove(ended[i], "there are too many ended pods");

@@ -168,7 +168,8 @@ class ReplicaController final : public Controller, public client::Reconciler {
     return true;
   }
 
-  Status write_status(const std::string& key, const std::shared_ptr<const Kind>& owner, const ReplicaStatus& now, const ReplicaStatus& before, const Status& done) {
+  Status write_status(const std::string& key, const std::shared_ptr<const Kind>& owner, const ReplicaStatus& now, const ReplicaStatus& before,
+                      const Status& done) {
     Kind changed = *owner;
     bool condition_changed = set_failure(changed, done, now.replicas < owner->spec.replicas.value_or(1), clock_.wall());
     if (now == before && !condition_changed) return {};

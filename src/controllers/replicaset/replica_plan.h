@@ -31,8 +31,8 @@ struct ReplicaObserved {
 struct ReplicaPlan {
   int create = 0;
   std::vector<PodPtr> remove;
-  ReplicaStatus status;                    // of the pods observed; what is created counts the next time
-  Duration again_in = Duration::zero();    // when a pod becomes available by time alone; zero: never
+  ReplicaStatus status;                  // of the pods observed; what is created counts the next time
+  Duration again_in = Duration::zero();  // when a pod becomes available by time alone; zero: never
 };
 
 ReplicaPlan plan_replicas(const ReplicaObserved& observed, WallTime now);

@@ -32,7 +32,9 @@ class PerNamespace : public Controller, public client::Reconciler {
         namespaces_(context.informers.of<Namespace>()),
         objects_(context.informers.of<T>()),
         loop_(context.executor, {.name = name_, .workers = 2}, *this) {
-    namespaces_.on_change([this](const auto&, const auto& now) { if (now) loop_.enqueue(now->metadata.name); });
+    namespaces_.on_change([this](const auto&, const auto& now) {
+      if (now) loop_.enqueue(now->metadata.name);
+    });
     objects_.on_change([this](const auto& old, const auto& now) {
       const auto& object = now ? now : old;
       if (object->metadata.name == object_) loop_.enqueue(object->metadata.namespace_);

@@ -24,7 +24,8 @@ struct Step {
   size_t min_nodes, max_nodes;
   int ttl_seconds;
 };
-constexpr std::array kSteps = {Step{0, 100, 0}, Step{90, 500, 15}, Step{450, 1000, 30}, Step{900, 2000, 60}, Step{1800, std::numeric_limits<size_t>::max(), 300}};
+constexpr std::array kSteps = {Step{0, 100, 0}, Step{90, 500, 15}, Step{450, 1000, 30}, Step{900, 2000, 60},
+                               Step{1800, std::numeric_limits<size_t>::max(), 300}};
 
 class TtlController final : public Controller, public client::Reconciler {
  public:

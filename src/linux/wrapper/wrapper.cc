@@ -17,7 +17,8 @@ asm(".pushsection .rodata\n"
     ".balign 16\n"
     ".global reigen_wrapper_begin\n"
     "reigen_wrapper_begin:\n"
-    ".incbin \"" REIGEN_WRAPPER_FILE "\"\n"
+    ".incbin \"" REIGEN_WRAPPER_FILE
+    "\"\n"
     ".global reigen_wrapper_end\n"
     "reigen_wrapper_end:\n"
     ".byte 0\n"
@@ -28,9 +29,7 @@ extern "C" const char reigen_wrapper_end[];
 
 namespace reigen::linux {
 
-std::string_view wrapper_image() {
-  return {reigen_wrapper_begin, static_cast<size_t>(reigen_wrapper_end - reigen_wrapper_begin)};
-}
+std::string_view wrapper_image() { return {reigen_wrapper_begin, static_cast<size_t>(reigen_wrapper_end - reigen_wrapper_begin)}; }
 
 Status install_wrapper(const std::string& path) {
   auto there = read_file(path);

@@ -73,7 +73,7 @@ void write_whole(const char* path, const char* text) {
 
 // Only the mount of the cgroup folder becomes private, so that mounts of volumes still propagate both ways.
 void hide_unified() {
-  struct statfs root {}, unified {};
+  struct statfs root{}, unified{};
   if (::statfs("/sys/fs/cgroup", &root) != 0 || root.f_type != TMPFS_MAGIC) return;
   if (::statfs("/sys/fs/cgroup/unified", &unified) != 0 || unified.f_type != CGROUP2_SUPER_MAGIC) return;
   if (::unshare(CLONE_NEWNS) != 0) die("unshare a mount namespace");
@@ -96,7 +96,7 @@ int join(int argc, char** argv, char** envp) {
 void raise_loopback() {
   int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) die("socket");
-  struct ifreq request {};
+  struct ifreq request{};
   ::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   if (::ioctl(fd, SIOCSIFFLAGS, &request) != 0) die("raise lo");
@@ -222,9 +222,9 @@ int make_socket(int argc, char** argv) {
   int fd = ::socket(::atoi(argv[1]), ::atoi(argv[2]) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) die("socket");
   char byte = 0;
-  struct iovec part {&byte, 1};
+  struct iovec part{&byte, 1};
   alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  struct msghdr message {};
+  struct msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
