@@ -36,7 +36,9 @@ Status bind_object(Call& call, const TokenRequest& request, TokenIssuer::Request
   const auto& reference = *request.spec.bound_object_ref;
   std::string_view plural = reference.kind == "Pod" ? "pods" : reference.kind == "Secret" ? "secrets" : reference.kind == "Node" ? "nodes" : "";
   if (plural.empty() || (!reference.api_version.empty() && reference.api_version != "v1"))
-    return reigen::fail(api::bad_request("cannot bind token for serviceaccount to object of type " + reference.api_version + "/" + reference.kind));
+    return reigen::fail(api::bad_request(std::string("cannot bind token to object of type ") +
+                                         (reference.api_version.find('/') == std::string::npos ? "/" : "") + reference.api_version +
+                                         ", Kind=" + reference.kind));
   TRY_ASSIGN(api::Object bound, call.core.reader.get("", plural, plural == "nodes" ? std::string_view() : call.ns(), reference.name));
   if (!reference.uid.empty() && reference.uid != bound.meta().uid)
     return reigen::fail(api::conflict({"", reference.kind}, reference.name,

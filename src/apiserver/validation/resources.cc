@@ -38,14 +38,16 @@ bool is_standard_resource(std::string_view name) { return name == "storage" || i
 
 void check_resource_name(FieldErrors& errors, const FieldPath& path, std::string_view name) {
   auto messages = api::is_qualified_name(name);
-  api::add_invalid(errors, path, name, messages);
+  auto shown = api::BadValue::raw(std::string(name));  // a type of its own in Go, which is not quoted
+  for (const auto& message : messages) errors.push_back(FieldError::invalid(path, shown, message));
   if (messages.empty() && !has_domain(name) && !is_standard_resource(name))
-    errors.push_back(FieldError::invalid(path, name, "must be a standard resource type or fully qualified"));
+    errors.push_back(FieldError::invalid(path, shown, "must be a standard resource type or fully qualified"));
 }
 
 void check_quota_resource_name(FieldErrors& errors, const FieldPath& path, std::string_view name) {
   check_resource_name(errors, path, name);
-  if (!has_domain(name) && !is_standard_quota_resource(name)) errors.push_back(FieldError::invalid(path, name, "must be a standard resource for quota"));
+  if (!has_domain(name) && !is_standard_quota_resource(name))
+    errors.push_back(FieldError::invalid(path, api::BadValue::raw(std::string(name)), "must be a standard resource for quota"));
 }
 
 void check_non_negative_quantity(FieldErrors& errors, const FieldPath& path, const api::Quantity& value) {

@@ -52,7 +52,7 @@ Result<DeleteOptions> decode_options(std::string_view body, Encoding encoding) {
   if (!meta) return plain_error("couldn't get version/kind; json parse error: " + meta.error().message());
   if (!meta->kind.empty() && meta->kind != "DeleteOptions")
     return plain_error("no kind \"" + meta->kind + "\" is registered for version \"" + (meta->api_version.empty() ? "v1" : meta->api_version) +
-                       "\" in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:31\"");
+                       "\" in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\"");
   auto options = api::decode_json_as<api::metav1::DeleteOptions>(json);
   if (!options) return plain_error(options.error().message());
   return options_of(std::move(*options));
