@@ -1,19 +1,13 @@
 // EndpointSlices: the addresses of a service in slices of at most 100.
-#include "api/errors.h"
 #include "controllers/endpoints/service_loop.h"
-#include "controllers/endpoints/slice_plan.h"
+#include "controllers/endpoints/slice_writer.h"
 
 namespace reigen::controllers {
 namespace {
 
 constexpr std::string_view kByService = "slice-service";
 
-std::vector<std::string> index_by_service(const EndpointSlice& slice) {
-  const auto* service = slice.metadata.labels.get(kServiceNameLabel);
-  const auto* manager = slice.metadata.labels.get(kManagedByLabel);
-  if (!service || !manager || *manager != kSliceController) return {};
-  return {client::key_of(slice.metadata.namespace_, *service)};
-}
+std::vector<std::string> index_by_service(const EndpointSlice& slice) { return service_of_slice(slice, kSliceController); }
 
 class EndpointSliceController final : public ServiceLoop {
  public:
@@ -40,30 +34,11 @@ class EndpointSliceController final : public ServiceLoop {
     };
     auto backends = backends_of(*owner, pods_in(owner->metadata.namespace_), true);
     auto plan = plan_slices(api::Object::of(owner), backends, slices_.by_index(kByService, key), zone_of);
-    TRY(apply(key, std::move(plan)));
+    TRY(apply_slices(client_, loop_, slices_.untyped(), key, std::move(plan)));
     return client::Next{};
   }
 
  private:
-  Status apply(const std::string& key, SlicePlan plan) {
-    for (auto& slice : plan.create) TRY(noted(key, client_.create(std::move(slice))));
-    for (auto& slice : plan.update) TRY(noted(key, client_.update(std::move(slice))));
-    for (const auto& slice : plan.remove) {
-      auto removed = client_.remove<EndpointSlice>(slice->metadata.namespace_, slice->metadata.name, client::DeleteOptions{.uid = slice->metadata.uid});
-      if (!removed && !api::is_not_found(removed.error())) return removed;
-    }
-    return {};
-  }
-
-  Status noted(const std::string& key, Result<SlicePtr> written) {
-    if (written) {
-      loop_.wrote(key, slices_.untyped(), api::Object::of(*written));
-      return {};
-    }
-    if (is_namespace_terminating(written.error())) return {};
-    return Fail(std::move(written).error());
-  }
-
   client::Client client_;
   client::Informer<EndpointSlice> slices_;
   client::Informer<api::corev1::Node> nodes_;

@@ -1,11 +1,11 @@
 // Endpoints that a user wrote for a service without selector, mirrored into EndpointSlices, which is what everything else reads.
 #include <fmt/core.h>
 
-#include "api/errors.h"
 #include "client/controller.h"
 #include "client/event_recorder.h"
 #include "controllers/controller.h"
 #include "controllers/endpoints/mirror_plan.h"
+#include "controllers/endpoints/slice_writer.h"
 
 namespace reigen::controllers {
 namespace {
@@ -15,12 +15,7 @@ using api::corev1::Service;
 
 constexpr std::string_view kByService = "mirrored-service";
 
-std::vector<std::string> index_by_service(const EndpointSlice& slice) {
-  const auto* service = slice.metadata.labels.get(kServiceNameLabel);
-  const auto* manager = slice.metadata.labels.get(kManagedByLabel);
-  if (!service || !manager || *manager != kMirroringController) return {};
-  return {client::key_of(slice.metadata.namespace_, *service)};
-}
+std::vector<std::string> index_by_service(const EndpointSlice& slice) { return service_of_slice(slice, kMirroringController); }
 
 class EndpointSliceMirroringController final : public Controller, public client::Reconciler {
  public:
@@ -60,7 +55,7 @@ class EndpointSliceMirroringController final : public Controller, public client:
     } else {
       plan.slices.remove = std::move(existing);
     }
-    TRY(apply(key, std::move(plan.slices)));
+    TRY(apply_slices(client_, loop_, slices_.untyped(), key, std::move(plan.slices)));
     return client::Next{};
   }
 
@@ -76,25 +71,6 @@ class EndpointSliceMirroringController final : public Controller, public client:
     events_.event(endpoints, "Warning", "TooManyAddressesToMirror",
                   fmt::format("A max of {} addresses can be mirrored to EndpointSlices per Endpoints subset. {} addresses were skipped", kMaxMirroredPerSubset,
                               plan.skipped + plan.invalid));
-  }
-
-  Status apply(const std::string& key, SlicePlan plan) {
-    for (auto& slice : plan.create) TRY(noted(key, client_.create(std::move(slice))));
-    for (auto& slice : plan.update) TRY(noted(key, client_.update(std::move(slice))));
-    for (const auto& slice : plan.remove) {
-      auto removed = client_.remove<EndpointSlice>(slice->metadata.namespace_, slice->metadata.name, client::DeleteOptions{.uid = slice->metadata.uid});
-      if (!removed && !api::is_not_found(removed.error())) return removed;
-    }
-    return {};
-  }
-
-  Status noted(const std::string& key, Result<SlicePtr> written) {
-    if (written) {
-      loop_.wrote(key, slices_.untyped(), api::Object::of(*written));
-      return {};
-    }
-    if (is_namespace_terminating(written.error())) return {};
-    return Fail(std::move(written).error());
   }
 
   client::Client client_;
