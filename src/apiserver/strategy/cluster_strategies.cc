@@ -8,6 +8,7 @@
 #include "api/object.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/validation/checks.h"
 #include "apiserver/validation/resources.h"
 
@@ -188,13 +189,7 @@ class NodeStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& namespace_strategy() {
-  static const NamespaceStrategy strategy;
-  return strategy;
-}
-const Strategy& node_strategy() {
-  static const NodeStrategy strategy;
-  return strategy;
-}
+const Strategy& namespace_strategy() { return instance<NamespaceStrategy>(); }
+const Strategy& node_strategy() { return instance<NodeStrategy>(); }
 
 }  // namespace reigen::apiserver

@@ -6,6 +6,7 @@
 #include "api/object.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/validation/checks.h"
 
 namespace reigen::apiserver {
@@ -129,13 +130,7 @@ class SecretStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& config_map_strategy() {
-  static const ConfigMapStrategy strategy;
-  return strategy;
-}
-const Strategy& secret_strategy() {
-  static const SecretStrategy strategy;
-  return strategy;
-}
+const Strategy& config_map_strategy() { return instance<ConfigMapStrategy>(); }
+const Strategy& secret_strategy() { return instance<SecretStrategy>(); }
 
 }  // namespace reigen::apiserver

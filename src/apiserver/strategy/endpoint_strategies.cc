@@ -8,6 +8,7 @@
 #include "api/object.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/validation/checks.h"
 
 namespace reigen::apiserver {
@@ -161,13 +162,7 @@ class EndpointSliceStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& endpoints_strategy() {
-  static const EndpointsStrategy strategy;
-  return strategy;
-}
-const Strategy& endpoint_slice_strategy() {
-  static const EndpointSliceStrategy strategy;
-  return strategy;
-}
+const Strategy& endpoints_strategy() { return instance<EndpointsStrategy>(); }
+const Strategy& endpoint_slice_strategy() { return instance<EndpointSliceStrategy>(); }
 
 }  // namespace reigen::apiserver

@@ -5,6 +5,7 @@
 #include "api/object.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/validation/checks.h"
 
 namespace reigen::apiserver {
@@ -135,9 +136,6 @@ class EventStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& event_strategy() {
-  static const EventStrategy strategy;
-  return strategy;
-}
+const Strategy& event_strategy() { return instance<EventStrategy>(); }
 
 }  // namespace reigen::apiserver

@@ -6,6 +6,7 @@
 #include "api/pod_rules.h"
 #include "apiserver/metadata.h"
 #include "apiserver/strategy/app_armor.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/workload_strategies.h"
 #include "apiserver/validation/pod_spec.h"
 #include "apiserver/validation/pod_warnings.h"
@@ -206,9 +207,6 @@ class PodStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& pod_strategy() {
-  static const PodStrategy strategy;
-  return strategy;
-}
+const Strategy& pod_strategy() { return instance<PodStrategy>(); }
 
 }  // namespace reigen::apiserver

@@ -8,6 +8,7 @@
 #include "api/metav1.h"
 #include "api/object.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/validation/checks.h"
 #include "apiserver/validation/resources.h"
@@ -207,13 +208,7 @@ class LimitRangeStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& resource_quota_strategy() {
-  static const ResourceQuotaStrategy strategy;
-  return strategy;
-}
-const Strategy& limit_range_strategy() {
-  static const LimitRangeStrategy strategy;
-  return strategy;
-}
+const Strategy& resource_quota_strategy() { return instance<ResourceQuotaStrategy>(); }
+const Strategy& limit_range_strategy() { return instance<LimitRangeStrategy>(); }
 
 }  // namespace reigen::apiserver

@@ -9,6 +9,7 @@
 #include "api/validation.h"
 #include "apiserver/service_allocator.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/validation/service.h"
 
 namespace reigen::apiserver {
@@ -139,9 +140,6 @@ class ServiceStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& service_strategy() {
-  static const ServiceStrategy strategy;
-  return strategy;
-}
+const Strategy& service_strategy() { return instance<ServiceStrategy>(); }
 
 }  // namespace reigen::apiserver

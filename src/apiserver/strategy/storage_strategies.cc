@@ -9,6 +9,7 @@
 #include "api/object.h"
 #include "api/storagev1.h"
 #include "apiserver/metadata.h"
+#include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/validation/checks.h"
 
@@ -142,13 +143,7 @@ class VolumeAttachmentStrategy final : public Strategy {
 
 }  // namespace
 
-const Strategy& storage_class_strategy() {
-  static const StorageClassStrategy strategy;
-  return strategy;
-}
-const Strategy& volume_attachment_strategy() {
-  static const VolumeAttachmentStrategy strategy;
-  return strategy;
-}
+const Strategy& storage_class_strategy() { return instance<StorageClassStrategy>(); }
+const Strategy& volume_attachment_strategy() { return instance<VolumeAttachmentStrategy>(); }
 
 }  // namespace reigen::apiserver
