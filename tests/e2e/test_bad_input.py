@@ -82,6 +82,15 @@ def test_wrong_credentials(control_plane):
     assert code == 1 and "You must be logged in to the server" in err, err
 
 
+def test_a_token_bound_to_a_pod_ends_with_the_pod(control_plane):
+    control_plane.kubectl("create", "-f", "-", input=manifests.pod("bound", main={"image": "none"}))
+    token = control_plane.kubectl("create", "token", "default", "--bound-object-kind=Pod", "--bound-object-name=bound").strip()
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert raw(control_plane, "/api", headers=bearer)[0] == 200
+    control_plane.kubectl("delete", "pod", "bound", "--now")
+    assert raw(control_plane, "/api", headers=bearer)[0] == 401
+
+
 def test_nothing_of_the_refused_is_stored(control_plane):
     assert not control_plane.json("pods", "-A")["items"]
 
