@@ -25,14 +25,17 @@ class SimDisk::File final : public DiskFile {
     return n;
   }
   Status write(uint64_t offset, std::string_view data) override {
+    if (disk_.before_operation_) disk_.before_operation_();
     std::lock_guard lock(disk_.mutex_);
     return disk_.write(path_, generation_, offset, data);
   }
   Status truncate(uint64_t size) override {
+    if (disk_.before_operation_) disk_.before_operation_();
     std::lock_guard lock(disk_.mutex_);
     return disk_.truncate(path_, generation_, size);
   }
   Status sync() override {
+    if (disk_.before_operation_) disk_.before_operation_();
     std::lock_guard lock(disk_.mutex_);
     return disk_.sync(path_, generation_);
   }

@@ -2,6 +2,7 @@
 // or is full.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -22,6 +23,8 @@ class SimDisk final : public Disk {
   // Counts writes, truncations and syncs together; the n-th from now (1 is the next) loses power: it is done in part, and everything
   // after it fails with kUnavailable until reboot(). 0 forgets it.
   void crash_after(uint64_t operations);
+  // Called before each of them is counted, by whoever does it, without locks. Set it before the disk is used.
+  void before_operations(std::function<void()> fn) { before_operation_ = std::move(fn); }
   bool crashed();
   // Loses what was not synced: every sector written since the last sync of its file is kept or lost by chance. Files opened before
   // stay dead.
@@ -57,6 +60,7 @@ class SimDisk final : public Disk {
   int failing_syncs_ = 0;
   int failing_writes_ = 0;
   uint64_t capacity_ = UINT64_MAX;
+  std::function<void()> before_operation_;
 };
 
 }  // namespace reigen

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,9 @@ struct Outcome {
 
 // `crash_at`: the operation of the disk at which power is lost, from 1; 0 never.
 Outcome run_todo_scenario(uint64_t seed, uint64_t crash_at);
+
+// The same for operations 1, 1 + share, 1 + 2 * share... until the app is up, each in a process of its own that begins where the run without
+// a crash has come to. `at_once`: how many of them run.
+std::map<uint64_t, Outcome> run_todo_scenario_at_every_write(uint64_t seed, uint64_t share, size_t at_once);
 
 }  // namespace reigen::sim
