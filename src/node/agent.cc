@@ -206,9 +206,7 @@ struct Agent::State {
     show_node();
     TimePoint now = executor.clock().now();
     if (!force && !changed && now - status_sent < options.status_period) return {};
-    std::string text;
-    api::append_json(text, api::type_of<NodeStatus>(), &node.status);
-    auto sent = client.patch<Node>("", options.node_name, client::PatchType::kMerge, "{\"status\":" + text + "}", "status");
+    auto sent = client.patch<Node>("", options.node_name, client::PatchType::kStrategic, node_status_patch(node.status), "status");
     if (!sent) return fail(sent.error());
     node = **sent;
     status_sent = now;

@@ -11,6 +11,7 @@
 #include "api/corev1.h"
 #include "api/json.h"
 #include "api/merge_patch.h"
+#include "api/strategic_patch.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "client/transport.h"
@@ -27,9 +28,12 @@ namespace {
 
 using namespace api::corev1;
 
-// Enough of an API: any kind, merge patches, watches without history.
+// Enough of an API: any kind, patches, watches without history.
 class TestApi final : public client::Transport {
  public:
+  // Done once to the object of the next patch, as by a write that came between what its sender read and the patch.
+  std::function<void(api::Object&)> meanwhile;
+
   Result<client::Response> call(const client::Request& request) override {
     std::unique_lock lock(mutex_);
     std::string kind(request.kind->kind), name = request.verb == client::Verb::kCreate ? request.body.meta().name : request.name;
@@ -53,9 +57,14 @@ class TestApi final : public client::Transport {
       }
       case client::Verb::kPatch: {
         if (it == objects_.end()) return fail(Code::kNotFound, key + " not found");
+        if (auto write = std::exchange(meanwhile, nullptr)) write(it->second);
         api::Value document = api::to_value(it->second);
         TRY_ASSIGN(auto patch, api::parse_merge_patch(request.patch));
-        api::apply_merge_patch(document, std::move(patch));
+        if (request.patch_type == client::PatchType::kStrategic) {
+          TRY(api::apply_strategic_patch(document, std::move(patch), it->second.type()));
+        } else {
+          api::apply_merge_patch(document, std::move(patch));
+        }
         TRY_ASSIGN(auto object, api::from_value(document, *request.kind));
         response.object = store(key, std::move(object), client::WatchType::kModified, lock);
         return response;
@@ -234,6 +243,13 @@ class AgentTest : public testing::Test {
     ADD_FAILURE() << (pod ? api::encode_json(*pod) : "no pod") << "\n" << api_.events();
     return false;
   }
+  bool wait_for_node() {
+    for (int i = 0; i < 1500; ++i, ::usleep(10'000)) {
+      auto node = api_.get<Node>("", "n1");
+      if (node && !node->status.conditions.empty()) return true;
+    }
+    return false;
+  }
   static bool is_ready(const Pod& pod) {
     for (const auto& condition : pod.status.conditions) {
       if (condition.type == "Ready") return condition.status == "True";
@@ -366,6 +382,22 @@ TEST_F(AgentTest, AfterARebootThePodComesBackWithItsVolume) {
   ASSERT_TRUE(wait([&](const Pod& p) { return is_ready(p) && p.status.container_statuses[0].restart_count == 1; }, "p1"));
   EXPECT_EQ("x\nx\n", read_file(dir_ + "/data/pods/uid-p1/volumes/data/starts").value_or(""));
   EXPECT_NE(std::string::npos, api_.events().find("SandboxChanged: "));
+}
+
+TEST_F(AgentTest, ConditionsOfOthersWrittenMeanwhileStay) {
+  ASSERT_TRUE(wait_for_node());
+  api_.meanwhile = [](api::Object& object) {
+    ASSERT_TRUE(object.is<Pod>());
+    auto& foreign = object.mut<Pod>().status.conditions.emplace_back();
+    foreign.type = "DisruptionTarget";
+    foreign.status = "True";
+  };
+  api_.put(api::Object::of(make_pod("p1", {"sleep", "1000"})));
+  ASSERT_TRUE(wait(is_ready, "p1"));
+  EXPECT_FALSE(api_.meanwhile);
+  auto pod = api_.get<Pod>("default", "p1");
+  EXPECT_TRUE(std::ranges::any_of(pod->status.conditions, [](const auto& c) { return c.type == "DisruptionTarget" && c.status == "True"; }))
+      << api::encode_json(*pod);
 }
 
 TEST_F(AgentTest, AMissingImageBacksOff) {

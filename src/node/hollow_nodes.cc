@@ -231,7 +231,7 @@ struct HollowNodes::State : std::enable_shared_from_this<State> {
     auto patch = status_patch(*pod, pod->status, status);
     if (patch.empty()) return std::nullopt;
     auto request = request_for<Pod>(client::Verb::kPatch, meta.namespace_, meta.name, "status");
-    request.patch_type = client::PatchType::kMerge;
+    request.patch_type = client::PatchType::kStrategic;
     request.patch = std::move(patch);
     return request;
   }

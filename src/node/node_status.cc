@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "api/json.h"
+#include "api/value.h"
 #include "base/files.h"
 
 namespace reigen::node {
@@ -14,6 +16,7 @@ namespace {
 
 using namespace api::corev1;
 
+constexpr std::string_view kResources[] = {"cpu", "memory", "pods", "ephemeral-storage", "hugepages-1Gi", "hugepages-2Mi"};
 constexpr size_t kImagesShown = 50;  // kubelet's nodeStatusMaxImages
 
 std::string first_line(const std::string& path) {
@@ -143,6 +146,29 @@ bool update_node_status(Node& node, const AgentOptions& options, const HostFacts
   bool changed = set_conditions(status, now);
   before.conditions = status.conditions;
   return changed || !(before == status);
+}
+
+std::string node_status_patch(const NodeStatus& status) {
+  NodeStatus sent = status;
+  sent.phase.clear();
+  sent.volumes_attached.clear();
+  std::erase_if(sent.conditions, [](const auto& condition) {
+    return std::none_of(std::begin(kConditions), std::end(kConditions), [&](const auto& own) { return condition.type == own.type; });
+  });
+  api::Value patch = api::Value::object();
+  auto& to = patch.set("status", api::to_value(api::type_of<NodeStatus>(), &sent));
+  // Addresses are merged by type, so that of two of one type one would stay.
+  if (auto* addresses = to.find("addresses")) addresses->items().insert(addresses->items().begin(), api::Value::object({{"$patch", "replace"}}));
+  if (status.images.empty()) to.set("images", nullptr);
+  for (const char* map : {"capacity", "allocatable"}) {
+    std::vector<std::string> others;
+    if (auto* resources = to.find(map)) {
+      for (const auto& resource : resources->members())
+        if (std::ranges::find(kResources, resource.key()) == std::end(kResources)) others.emplace_back(resource.key());
+      for (const auto& name : others) resources->erase(name);
+    }
+  }
+  return api::to_json(patch);
 }
 
 }  // namespace reigen::node

@@ -24,5 +24,8 @@ api::corev1::Node make_node(const AgentOptions& options, const HostFacts& host, 
 // Brings the status of `node` up to date; conditions keep their transition times. True when more than heartbeats changed.
 bool update_node_status(api::corev1::Node& node, const AgentOptions& options, const HostFacts& host, const runtime::Runtime& runtime,
                         const std::vector<NodeImage>& images, api::Time now);
+// A strategic merge patch that writes what a node says of itself. Conditions and resources of others (extended resources, what a problem
+// detector found) are not in it.
+std::string node_status_patch(const api::corev1::NodeStatus& status);
 
 }  // namespace reigen::node

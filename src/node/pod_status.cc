@@ -256,6 +256,49 @@ void set_addresses(const Pod& pod, const PodView& view, PodStatus& status) {
   for (const auto& ip : ips) status.pod_ips.emplace_back().ip = ip;
 }
 
+// Adds a member to the text of an object.
+void append_member(std::string& object, std::string_view name, std::string_view value) {
+  object.pop_back();
+  if (object.size() > 1) object += ',';
+  object += '"';
+  object += name;
+  object += "\":";
+  object += value;
+  object += '}';
+}
+
+// Whole elements: what a condition no longer says must not stay from its last state.
+std::string own_conditions(const std::vector<PodCondition>& conditions) {
+  std::string out = "[";
+  for (const auto& condition : conditions) {
+    if (!owned_by_node(condition.type)) continue;
+    if (out.size() > 1) out += ',';
+    std::string element = api::encode_json(condition);
+    if (condition.reason.empty()) append_member(element, "reason", "null");
+    if (condition.message.empty()) append_member(element, "message", "null");
+    out += element;
+  }
+  return out + "]";
+}
+
+std::string order_of(const std::vector<PodCondition>& conditions) {
+  std::string out = "[";
+  for (const auto& condition : conditions) {
+    out += out.size() > 1 ? ",{\"type\":" : "{\"type\":";
+    api::append_json_string(out, condition.type);
+    out += '}';
+  }
+  return out + "]";
+}
+
+// Addresses are merged by themselves, so that one that changed would stay.
+template <class T>
+std::string replacing_list(const std::vector<T>& items) {
+  std::string out = R"([{"$patch":"replace"})";
+  for (const auto& item : items) out += "," + api::encode_json(item);
+  return out + "]";
+}
+
 }  // namespace
 
 Container as_container(const EphemeralContainerCommon& from) {
@@ -349,19 +392,28 @@ PodStatus compute_pod_status(const Pod& pod, const PodView& view, api::Time now)
 
 std::string status_patch(const Pod& pod, const PodStatus& from, const PodStatus& to) {
   if (from == to) return "";
-  std::string text;
-  api::append_json(text, api::type_of<PodStatus>(), &to);
-  std::string nulls;
-  auto gone = [&](const char* name, bool was, bool is) {
-    if (was && !is) nulls += ",\"" + std::string(name) + "\":null";
+  PodStatus sent = to;
+  sent.conditions.clear();
+  sent.pod_ips.clear();
+  sent.host_ips.clear();
+  sent.nominated_node_name.clear();
+  sent.resize.clear();
+  sent.resource_claim_statuses.clear();
+  std::string status;
+  api::append_json(status, api::type_of<PodStatus>(), &sent);
+  append_member(status, "conditions", own_conditions(to.conditions));
+  append_member(status, "$setElementOrder/conditions", order_of(to.conditions));
+  if (!to.pod_ips.empty()) append_member(status, "podIPs", replacing_list(to.pod_ips));
+  if (!to.host_ips.empty()) append_member(status, "hostIPs", replacing_list(to.host_ips));
+  auto gone = [&](std::string_view name, bool was, bool is) {
+    if (was && !is) append_member(status, name, "null");
   };
   gone("reason", !from.reason.empty(), !to.reason.empty());
   gone("message", !from.message.empty(), !to.message.empty());
   gone("podIP", !from.pod_ip.empty(), !to.pod_ip.empty());
   gone("podIPs", !from.pod_ips.empty(), !to.pod_ips.empty());
   gone("startTime", from.start_time.has_value(), to.start_time.has_value());
-  if (!text.empty() && text.back() == '}') text.insert(text.size() - 1, text == "{}" && !nulls.empty() ? nulls.substr(1) : nulls);
-  return "{\"metadata\":{\"uid\":\"" + pod.metadata.uid + "\"},\"status\":" + text + "}";
+  return "{\"metadata\":{\"uid\":\"" + pod.metadata.uid + "\"},\"status\":" + status + "}";
 }
 
 }  // namespace reigen::node

@@ -53,7 +53,8 @@ bool restarts_after(const api::corev1::Pod& pod, const api::corev1::Container& c
 // `pod` gives spec, metadata and the status known to the API. `now` becomes lastTransitionTime of conditions that changed.
 api::corev1::PodStatus compute_pod_status(const api::corev1::Pod& pod, const PodView& view, api::Time now);
 
-// The differences as a JSON merge patch for the status subresource, with the uid as its precondition; "" when there are none.
+// What a strategic merge patch of the status subresource writes to get from `from` to `to`, with the uid as its precondition; "" when they
+// are equal. Only what a node owns is in it: conditions of others and the scheduler's nomination stay as they are by then.
 std::string status_patch(const api::corev1::Pod& pod, const api::corev1::PodStatus& from, const api::corev1::PodStatus& to);
 
 }  // namespace reigen::node

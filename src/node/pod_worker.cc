@@ -386,7 +386,7 @@ void PodWorker::write_status(bool terminal) {
     dirty_status_ = false;
     return;
   }
-  auto written = context_.client.patch<Pod>(namespace__, name_, client::PatchType::kMerge, patch, "status");
+  auto written = context_.client.patch<Pod>(namespace__, name_, client::PatchType::kStrategic, patch, "status");
   if (written) {
     written_version_ = version_of(**written);
     base_.status = std::move(status);
