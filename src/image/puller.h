@@ -45,7 +45,7 @@ struct PullerOptions {
   std::vector<std::string> insecure_registries;
   std::string certificates_directory = "/etc/docker/certs.d";  // <host>/ca.crt
   unsigned concurrent_layers = 3;
-  unsigned attempts = 5;  // a download resumes where it broke off
+  unsigned attempts = 5;  // in a row that bring nothing; a download resumes where it broke off
 };
 
 class Puller {

@@ -128,6 +128,17 @@ void RegistryClient::State::prepare(CURL* curl, const std::string& url, curl_sli
   ::curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
 }
 
+bool RegistryClient::State::is_elsewhere(CURL* curl) const {
+  const char* url = nullptr;
+  ::curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
+  auto host = [](std::string_view text) {
+    auto at = text.find("://");
+    if (at != std::string_view::npos) text.remove_prefix(at + 3);
+    return text.substr(0, text.find_first_of("/?#"));
+  };
+  return !url || host(url) != reference.registry_host();
+}
+
 Result<RegistryAnswer> RegistryClient::State::get(const std::string& url, const std::vector<std::string>& headers, bool authorized, const std::string* user,
                                                   const std::string* form) const {
   std::unique_ptr<CURL, void (*)(CURL*)> curl(::curl_easy_init(), ::curl_easy_cleanup);
@@ -150,6 +161,7 @@ Result<RegistryAnswer> RegistryClient::State::get(const std::string& url, const 
   if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Code::kCancelled, "cancelled");
   if (code == CURLE_OK) {
     ::curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
+    answer.elsewhere = is_elsewhere(curl.get());
   } else {
     answer.error = *reason ? reason : ::curl_easy_strerror(code);
   }
@@ -197,6 +209,7 @@ Status RegistryClient::State::fetch_token(const std::string& challenge, const Cr
 }
 
 Status RegistryClient::State::authorize(const RegistryAnswer& answer) {
+  if (answer.elsewhere) return fail(error_of(answer, "blob"));
   auto it = answer.headers.find("www-authenticate");
   std::string challenge = it == answer.headers.end() ? "" : it->second;
   auto blank = challenge.find(' ');
@@ -235,6 +248,10 @@ Result<RegistryAnswer> RegistryClient::State::ask(const std::string& path, const
     TRY_ASSIGN(answer, get(url(path), headers));
     if (answer.status != 0) break;
     base.clear();
+  }
+  if (answer.status == 401 && !authorization.empty()) {  // what opened it before has expired
+    anonymous_tried = false;
+    next_credentials = 0;
   }
   for (size_t tries = 0; (answer.status == 401 || answer.status == 403) && tries < options.credentials.size() + 2; ++tries) {
     TRY(authorize(answer));

@@ -19,6 +19,7 @@ struct RegistryAnswer {
   std::string body;                            // at most 4 MiB
   std::map<std::string, std::string> headers;  // names in lower case
   std::string error;                           // status 0: why there is no answer
+  bool elsewhere = false;                      // another host's, after a redirect: what it asks for gets none of our credentials
 };
 
 // One file to fetch; bytes already in it are kept, the rest is asked for.
@@ -37,7 +38,8 @@ class RegistryClient {
   Result<std::string> manifest(const std::string& tag);
   // A document, its digest verified.
   Result<std::string> document(const std::string& digest);
-  // All of them, at most `concurrent_layers` at once, each resumed where it broke off up to `attempts` times. Digests are not checked.
+  // All of them, at most `concurrent_layers` at once, each resumed where it broke off, up to `attempts` times without progress. Digests are not
+  // checked.
   Status download(const std::vector<Download>& files, const std::function<void(const Download&, uint64_t have)>& progress);
 
   struct State;

@@ -17,12 +17,15 @@ namespace {
 
 constexpr auto kFirstPause = std::chrono::milliseconds(200);
 constexpr int kPollMs = 250;
+// An attempt that brought this much is none that failed: a large layer over a bad line ends, a server that drips does not hold us for ever.
+constexpr uint64_t kProgress = 64 << 10;
 
 struct Transfer {
   Download file;
   Fd fd;
   uint64_t have = 0;
-  unsigned attempts = 0;
+  uint64_t best = 0;      // the most it had when an attempt ended
+  unsigned attempts = 0;  // since there was progress
   TimePoint not_before{};
   CURL* curl = nullptr;
   curl_slist* headers = nullptr;
@@ -156,6 +159,7 @@ class Downloader {
       Transfer* t = nullptr;
       ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
       ::curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &t->answer.status);
+      t->answer.elsewhere = state_.is_elsewhere(message->easy_handle);
       finish(*t);
       auto it = std::ranges::find_if(running_, [&](const auto& r) { return r.get() == t; });
       std::unique_ptr<Transfer> owned = std::move(*it);
@@ -178,14 +182,20 @@ class Downloader {
       TRY(state_.authorize(t->answer));
       transient = true;
     }
-    if (code != CURLE_OK) {
-      t->answer.status = 0;
-      t->answer.error = ::curl_easy_strerror(code);
-    }
+    if (t->have >= t->best + kProgress) t->attempts = 1;
+    t->best = std::max(t->best, t->have);
     bool last = t->attempts >= state_.settings.attempts;
     if (last && code == CURLE_OK && (status == 200 || status == 206 || status == 416)) {
       return fail(Code::kDataLoss, "registry " + state_.reference.registry + " has only " + std::to_string(t->have) + " of the " +
                                        std::to_string(t->file.size) + " bytes of layer " + t->file.digest);
+    }
+    if (last && code != CURLE_OK && t->best > 0) {
+      return fail(Code::kUnavailable, "registry " + state_.reference.registry + " broke off after " + std::to_string(t->have) + " of the " +
+                                          std::to_string(t->file.size) + " bytes of layer " + t->file.digest + ": " + ::curl_easy_strerror(code));
+    }
+    if (code != CURLE_OK) {
+      t->answer.status = 0;
+      t->answer.error = ::curl_easy_strerror(code);
     }
     if (!transient || last) return fail(state_.error_of(t->answer, "layer " + t->file.digest));
     t->not_before = system_clock().now() + kFirstPause * (1u << std::min(t->attempts, 6u));

@@ -22,6 +22,7 @@ struct RegistryClient::State {
   void prepare(CURL* curl, const std::string& url, curl_slist** headers, bool authorized) const;
   Result<RegistryAnswer> get(const std::string& url, const std::vector<std::string>& headers, bool authorized = true, const std::string* user = nullptr,
                              const std::string* form = nullptr) const;
+  bool is_elsewhere(CURL* curl) const;
   // As get; finds scheme and credentials first time, and anew when a token has expired.
   Result<RegistryAnswer> ask(const std::string& path, const std::vector<std::string>& headers);
   // The next way to answer a 401 or 403; kUnauthenticated when there is none left.
