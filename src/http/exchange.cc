@@ -5,6 +5,10 @@
 
 namespace reigen::http {
 
+namespace {
+constexpr size_t kSpareOps = 4;
+}
+
 Exchange::Exchange(std::shared_ptr<IoLoop> loop, std::weak_ptr<ServerConnection> connection, int64_t id, size_t gzip_threshold)
     : loop_(std::move(loop)), connection_(std::move(connection)), id_(id), gzip_threshold_(gzip_threshold) {}
 
@@ -57,6 +61,7 @@ void Exchange::upgrade_raw(int status, Headers headers, Upgraded upgraded) {
 
 void Exchange::submit(Op op) {
   bool in_loop = loop_->in_loop();
+  bool bulk = op.kind == Kind::kWrite && !op.done && !in_loop;
   std::unique_lock lock(mutex_);
   if (in_loop && ops_.empty() && !running_) {
     running_ = true;
@@ -72,7 +77,7 @@ void Exchange::submit(Op op) {
   if (posted_) return;
   posted_ = true;
   lock.unlock();
-  if (loop_->post(shared_from_this())) return;
+  if (bulk ? loop_->post_bulk(shared_from_this()) : loop_->post(shared_from_this())) return;
   lock.lock();
   std::vector<Op> dropped;
   dropped.swap(ops_);
@@ -85,13 +90,17 @@ void Exchange::run_on_loop() {
   posted_ = false;
   if (running_) return;
   running_ = true;
+  // The buffers go round among the exchanges: a thousand events then allocate nothing on one thread that another must free.
+  static thread_local std::vector<Op> spare;
+  auto batch = std::move(spare);
   while (!ops_.empty()) {
-    std::vector<Op> batch;
     batch.swap(ops_);
     lock.unlock();
     for (Op& op : batch) apply(op);
+    batch.clear();
     lock.lock();
   }
+  if (batch.capacity() <= kSpareOps) spare = std::move(batch);
   running_ = false;
 }
 

@@ -1,7 +1,7 @@
 // Exchange: the Responder of one request on a connection of the server. Internal to http.
 //
 // Calls from the loop's thread are carried out at once; those from other threads go through a mailbox that wakes the loop once for
-// any number of calls.
+// any number of calls. Writes of a stream from other threads are work in bulk: see IoLoop.
 #pragma once
 
 #include <atomic>

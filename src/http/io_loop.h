@@ -1,6 +1,8 @@
 // IoLoop: one thread that waits for sockets (epoll), runs timers and what other threads post. Internal to http.
 //
 // Everything of a connection runs on its loop's thread; other threads only post. Many posts between two rounds cost one wake-up.
+// What is posted in bulk, such as an event for each of a thousand watchers, is done a slice a round, so that a request that comes
+// meanwhile waits for a slice and not for all of it; and what comes for a stream that still waits leaves with it.
 #pragma once
 
 #include <atomic>
@@ -9,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +20,8 @@
 #include "base/executor.h"
 #include "base/fd.h"
 #include "base/result.h"
+
+struct epoll_event;
 
 namespace reigen::http {
 
@@ -42,6 +47,8 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
   // Any thread. False when the loop has stopped: fn is dropped.
   bool post(Fn fn);
   bool post(std::shared_ptr<Runnable> runnable);
+  // In order among themselves, but after what post() was given.
+  bool post_bulk(std::shared_ptr<Runnable> runnable);
   bool in_loop() const { return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed); }
   // Runs what is posted, then ends the thread. Not from the loop's thread.
   void stop();
@@ -65,7 +72,9 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
  private:
   explicit IoLoop(std::string name);
   void run();
-  void run_posted();
+  size_t handle_events(std::span<const epoll_event> events);  // how much was done
+  size_t run_posted();
+  void run_bulk(size_t others);
   void run_timers();
   void run_round_end();
   void wake();
@@ -83,12 +92,16 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
   TimePoint now_;
   std::multimap<TimePoint, Fn> timers_;
   std::vector<std::shared_ptr<Runnable>> round_end_;
+  std::vector<std::shared_ptr<Runnable>> bulk_;  // from bulk_head_ on: not done yet
+  size_t bulk_head_ = 0;
+  bool look_ = false;  // posted_ is looked at in the next round, which does not wait
   std::vector<std::unique_ptr<Entry>> graveyard_;
   std::string date_;
   int64_t date_second_ = -1;
 
   std::mutex mutex_;
   std::vector<Posted> posted_;
+  std::vector<std::shared_ptr<Runnable>> posted_bulk_;
   bool awake_ = false;  // a wake-up is on its way, or the loop will look at posted_ anyway
   bool stopping_ = false;
   bool stopped_ = false;

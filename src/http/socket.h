@@ -37,6 +37,8 @@ class OutQueue {
   void clear();
 
  private:
+  void drop_front();
+
   struct Piece {
     std::string own;
     std::shared_ptr<const std::string> shared;
