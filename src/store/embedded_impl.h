@@ -56,6 +56,10 @@ class EmbeddedStore::Impl : public std::enable_shared_from_this<EmbeddedStore::I
     CommitDone done;
     Result<Commit> result;
   };
+  struct Committed {
+    std::vector<Finished> finished;
+    std::vector<EventPtr> events;  // for the hub
+  };
   struct Latest {  // the newest pending state of a key
     Revision revision = 0;
     EntryPtr entry;  // null: being deleted
@@ -85,9 +89,9 @@ class EmbeddedStore::Impl : public std::enable_shared_from_this<EmbeddedStore::I
 
   // On the loop.
   void run_loop();
-  std::vector<Finished> commit(std::vector<Pending> batch);
+  Committed commit(std::vector<Pending> batch);
   std::vector<Finished> fail_batch(std::vector<Pending> batch, const Error& error);
-  void publish(const std::vector<Pending>& batch);
+  std::vector<EventPtr> apply(const std::vector<Pending>& batch);  // to index and history, where readers see it
   void join(const std::shared_ptr<Watcher>& watcher, std::vector<EventPtr> backlog);
   void stop_writes(const Error& error);
   void tick();

@@ -176,8 +176,9 @@ void EmbeddedStore::Impl::run_loop() {
     auto batch = take_batch();
     lock.unlock();
     for (auto& chore : chores) chore();
-    auto finished = commit(std::move(batch));
+    auto [finished, events] = commit(std::move(batch));
     if (!own_) {
+      hub_.publish(events);
       // Whoever is told may write again, and expects that to be done when the call returns.
       lock.lock();
       busy_ = false;
@@ -187,6 +188,8 @@ void EmbeddedStore::Impl::run_loop() {
       if (done) done(std::move(result));
     }
     finished.clear();
+    // Writers do not wait for the watchers, who may be many.
+    if (own_) hub_.publish(events);
     lock.lock();
     if (!own_) {
       if (busy_) return;
@@ -197,9 +200,9 @@ void EmbeddedStore::Impl::run_loop() {
   idle_.notify_all();
 }
 
-std::vector<EmbeddedStore::Impl::Finished> EmbeddedStore::Impl::commit(std::vector<Pending> batch) {
+EmbeddedStore::Impl::Committed EmbeddedStore::Impl::commit(std::vector<Pending> batch) {
   if (batch.empty()) return {};
-  if (auto ok = health(); !ok) return fail_batch(std::move(batch), ok.error());
+  if (auto ok = health(); !ok) return {fail_batch(std::move(batch), ok.error()), {}};
   std::vector<LogRow> rows;
   rows.reserve(batch.size());
   for (const auto& write : batch) {
@@ -211,11 +214,12 @@ std::vector<EmbeddedStore::Impl::Finished> EmbeddedStore::Impl::commit(std::vect
     }
     rows.push_back(row);
   }
+  Committed committed;
   if (!rows.empty()) {
-    if (auto appended = database_->append(rows); !appended) return fail_batch(std::move(batch), appended.error());
-    publish(batch);
+    if (auto appended = database_->append(rows); !appended) return {fail_batch(std::move(batch), appended.error()), {}};
+    committed.events = apply(batch);
   }
-  std::vector<Finished> finished;
+  auto& finished = committed.finished;
   finished.reserve(batch.size());
   for (auto& write : batch) {
     Revision revision = write.revision ? write.revision : write.entry ? write.entry->mod_revision : 0;
@@ -224,7 +228,7 @@ std::vector<EmbeddedStore::Impl::Finished> EmbeddedStore::Impl::commit(std::vect
   // Upkeep comes after the answers.
   std::lock_guard lock(mutex_);
   chores_.push_back([this] { after_commit(); });
-  return finished;
+  return committed;
 }
 
 std::vector<EmbeddedStore::Impl::Finished> EmbeddedStore::Impl::fail_batch(std::vector<Pending> batch, const Error& error) {
@@ -256,38 +260,36 @@ void EmbeddedStore::Impl::stop_writes(const Error& error) {
   if (options_.on_failure) options_.on_failure(error);
 }
 
-void EmbeddedStore::Impl::publish(const std::vector<Pending>& batch) {
+std::vector<EventPtr> EmbeddedStore::Impl::apply(const std::vector<Pending>& batch) {
   std::vector<EventPtr> events;
   events.reserve(batch.size());
   for (const auto& write : batch) {
     if (write.revision != 0) events.push_back(std::make_shared<const Event>(Event{write.revision, write.entry, write.previous}));
   }
   auto now = clock_.now();
-  {
-    std::lock_guard lock(mutex_);
-    std::unique_lock index_lock(index_mutex_);
-    for (const auto& event : events) {
-      if (event->entry) {
-        index_.put(event->entry);
-      } else {
-        index_.erase(event->key());
-      }
-      auto pending = overlay_.find(event->key());
-      if (pending != overlay_.end() && pending->second.revision == event->revision) overlay_.erase(pending);
-      history_.push(event, now);
+  std::lock_guard lock(mutex_);
+  std::unique_lock index_lock(index_mutex_);
+  for (const auto& event : events) {
+    if (event->entry) {
+      index_.put(event->entry);
+    } else {
+      index_.erase(event->key());
     }
-    published_ = events.back()->revision;
-    index_lock.unlock();
-    ++commits_;
-    rows_ += events.size();
-    for (const auto& write : batch) {
-      if (write.expires == 0) continue;
-      expiries_.push({write.expires, write.entry});
-      schedule_tick(now + std::max<Duration>(Duration(write.expires - unix_ns(clock_.wall())), Duration::zero()));
-    }
-    schedule_tick(now + options_.history_window + options_.history_window / 16);
+    auto pending = overlay_.find(event->key());
+    if (pending != overlay_.end() && pending->second.revision == event->revision) overlay_.erase(pending);
+    history_.push(event, now);
   }
-  hub_.publish(events);
+  published_ = events.back()->revision;
+  index_lock.unlock();
+  ++commits_;
+  rows_ += events.size();
+  for (const auto& write : batch) {
+    if (write.expires == 0) continue;
+    expiries_.push({write.expires, write.entry});
+    schedule_tick(now + std::max<Duration>(Duration(write.expires - unix_ns(clock_.wall())), Duration::zero()));
+  }
+  schedule_tick(now + options_.history_window + options_.history_window / 16);
+  return events;
 }
 
 }  // namespace reigen::store
