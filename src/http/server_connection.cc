@@ -46,7 +46,22 @@ void ServerConnection::on_events(uint32_t events) {
   if (is_open() && entry_) update_interest();
 }
 
+// As Go's net/http tells it, by the five bytes that would be the head of a record.
+bool ServerConnection::begins_plain_http() const {
+  char bytes[5];
+  std::string_view first(bytes, socket_.peek(bytes, sizeof bytes));
+  return first == "GET /" || first == "HEAD " || first == "POST " || first == "PUT /" || first == "OPTIO";
+}
+
+void ServerConnection::refuse_plain_http() {
+  handshaking_ = false;
+  socket_.drop_tls();
+  out_.append("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+  close_after_flush();
+}
+
 void ServerConnection::continue_handshake() {
+  if (SSL_in_before(socket_.ssl()) && begins_plain_http()) return refuse_plain_http();
   switch (socket_.handshake()) {
     case Socket::Io::kOk: return finish_handshake();
     case Socket::Io::kWait: return loop().modify(entry_, socket_.wants_write() ? EPOLLOUT : EPOLLIN);

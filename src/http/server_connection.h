@@ -93,6 +93,8 @@ class ServerConnection final : public IoLoop::Watched, public IoLoop::Runnable, 
  private:
   void continue_handshake();
   void finish_handshake();
+  bool begins_plain_http() const;
+  void refuse_plain_http();
   void choose_plain(std::string_view bytes);
   void read_some();
   void handle_data(std::string_view bytes);

@@ -61,6 +61,16 @@ TEST_F(ServerTest, KnowsVerifiedClientCertificates) {
   EXPECT_EQ(curl(identity + "--http2", "/who", true), "alice/ops 20 ");
 }
 
+TEST_F(ServerTest, TellsWhoSpeaksPlainHttpToATlsPort) {
+  std::string url = "http://127.0.0.1:" + std::to_string(secure) + "/echo";
+  for (const char* request : {"-d hello", "-X OPTIONS", "", "-T /dev/null"}) {
+    EXPECT_EQ(shell("curl -sS -m 10 -w '%{http_code} %{http_version}' " + std::string(request) + " " + url),
+              "Client sent an HTTP request to an HTTPS server.\n400 1")
+        << request;
+  }
+  EXPECT_EQ(curl("", "/echo", true), "GET ");
+}
+
 TEST_F(ServerTest, BoundsBodies) {
   for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
     std::string status = " -o /dev/null -w '%{http_code}' ";

@@ -134,6 +134,11 @@ Socket::Io Socket::handshake() {
   return tls_result(result, "TLS handshake");
 }
 
+size_t Socket::peek(char* out, size_t max) const {
+  ssize_t got = ::recv(fd_.get(), out, max, MSG_PEEK);
+  return got > 0 ? static_cast<size_t>(got) : 0;
+}
+
 Socket::Io Socket::read(char* out, size_t max, size_t& n) {
   n = 0;
   if (ssl_) {

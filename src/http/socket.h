@@ -66,6 +66,10 @@ class Socket {
 
   // Goes on with the TLS handshake; kOk when complete (or not TLS).
   Io handshake();
+  // The first bytes of what waits to be read, which stay there. Below TLS: its first record, when nothing was read yet.
+  size_t peek(char* out, size_t max) const;
+  // Only before the handshake began: what follows is plain.
+  void drop_tls() { ssl_.reset(); }
   // Reads once into `out`; `n` is what came. kWait: nothing there.
   Io read(char* out, size_t max, size_t& n);
   // True when TLS holds bytes that epoll will not announce.
