@@ -8,6 +8,11 @@ using namespace api::corev1;
 
 namespace {
 
+// kubelet learns of a container's start when it looks at the runtime, within a second, and probes it then. We know at once, when no program
+// listens yet: counted as a failure, that would cost the whole period of the probe.
+constexpr auto kFirstLook = std::chrono::seconds(1);
+constexpr auto kFirstPause = std::chrono::milliseconds(50);
+
 const Probe* probe_of(const Container& container, size_t kind) {
   const auto& box = kind == 0 ? container.startup_probe : kind == 1 ? container.readiness_probe : container.liveness_probe;
   return box.get();
@@ -26,6 +31,7 @@ void PodWorker::start_probes(Slot& slot) {
     if (!probe || slot.probes[kind].armed || (kind > 0 && !after_startup)) continue;
     if (kind == 0 && slot.probes[0].passed) continue;
     slot.probes[kind].armed = true;
+    slot.probes[kind].since = context_.executor.clock().now();
     Duration delay = std::chrono::seconds(probe->initial_delay_seconds) - (now - started);
     arm_probe(slot, static_cast<ProbeKind>(kind), std::max<Duration>(delay, std::chrono::milliseconds(1)));
   }
@@ -49,6 +55,11 @@ void PodWorker::fire_probe(const std::string& id, ProbeKind kind) {
   });
 }
 
+bool PodWorker::is_early(const Probe& probe, const ProbeState& state) const {
+  if (state.passed || state.successes > 0 || state.failures > 0 || probe.initial_delay_seconds > 0) return false;
+  return context_.executor.clock().now() - state.since < kFirstLook;
+}
+
 void PodWorker::probe_done(const std::string& id, ProbeKind kind, ActionResult result) {
   Slot* slot = slot_of(id);
   if (!slot || !slot->active() || slot->stopping) return;
@@ -56,6 +67,7 @@ void PodWorker::probe_done(const std::string& id, ProbeKind kind, ActionResult r
   const Probe* probe = probe_of(*slot->spec, index);
   if (!probe) return;
   ProbeState& state = slot->probes[index];
+  if (!result.success && is_early(*probe, state)) return arm_probe(*slot, kind, kFirstPause * (1 << std::min(state.early++, 4u)));
   if (result.errored) {
     event(*slot, true, "Unhealthy", std::string(name_of(index)) + " probe errored: " + result.output);
   } else if (!result.success) {

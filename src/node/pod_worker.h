@@ -92,6 +92,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   enum class ProbeKind : unsigned char { kStartup, kReadiness, kLiveness };
   struct ProbeState {
     int successes = 0, failures = 0;
+    unsigned early = 0;  // failures that did not count
+    TimePoint since{};
     bool passed = false, armed = false;
   };
   struct Slot {
@@ -169,6 +171,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void arm_probe(Slot& slot, ProbeKind kind, Duration delay);
   void fire_probe(const std::string& id, ProbeKind kind);
   void probe_done(const std::string& id, ProbeKind kind, struct ActionResult result);
+  bool is_early(const api::corev1::Probe& probe, const ProbeState& state) const;
 
   NodeContext& context_;
   const std::string uid_, name_, namespace__;

@@ -23,7 +23,9 @@ def fetch(url, timeout=5):
 
 
 def test_app_comes_up_from_single_files(cluster):
+    start = time.time()
     create_app(cluster)
+    assert time.time() - start < 9, "a probe that came before its program waits its whole period"
     wide = cluster.kubectl("get", "pods,rc,services,endpoints", "-o", "wide")
     assert "replicationcontroller/todo-app" in wide and "endpoints/redis-slave" in wide, wide
 
