@@ -311,6 +311,7 @@ Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
   }
   command.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE=3"};
   command.fds = {{sync.write.get(), 3}};
+  command.directory = folder;  // where conmon leaves a file named "oom" for a container that had too little memory
   command.timeout = kLaunchTimeout;
   TRY(run_checked(command));
   sync.write.reset();

@@ -59,6 +59,7 @@ def test_too_much_memory_is_oom_killed(cluster):
     ended = status(cluster, "hungry")["state"]["terminated"]
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137), ended
     assert cluster.json("pod", "hungry")["status"]["qosClass"] == "Burstable"
+    assert not os.path.exists("oom"), "conmon leaves its files in the folder the server was started in"
     remove(cluster, "hungry")
 
 
