@@ -2,11 +2,14 @@
 
 #include "api/corev1.h"
 #include "api/eventsv1.h"
+#include "apiserver/autoscaler_conversion.h"
 
 namespace reigen::apiserver {
 namespace {
 
 using api::Object;
+using HpaV1 = api::autoscalingv1::HorizontalPodAutoscaler;
+using HpaV2 = api::autoscalingv2::HorizontalPodAutoscaler;
 
 Object event_to_events(const Object& from) {
   const auto& in = from.as<api::corev1::Event>();
@@ -64,6 +67,8 @@ Result<Object> convert(Object object, const api::KindInfo& to) {
   if (&object.kind() == &to) return object;
   if (object.is<api::corev1::Event>() && &to == &api::kind_of<api::eventsv1::Event>()) return event_to_events(object);
   if (object.is<api::eventsv1::Event>() && &to == &api::kind_of<api::corev1::Event>()) return events_to_event(object);
+  if (object.is<HpaV1>() && &to == &api::kind_of<HpaV2>()) return Object::of(autoscaler_to_v2(object.as<HpaV1>()));
+  if (object.is<HpaV2>() && &to == &api::kind_of<HpaV1>()) return Object::of(autoscaler_to_v1(object.as<HpaV2>()));
   return fail(Code::kUnimplemented,
               "no conversion from " + std::string(object.kind().api_version) + " " + std::string(object.kind().kind) + " to " + std::string(to.api_version));
 }

@@ -155,6 +155,33 @@ def test_the_creations(control_plane):
     assert code == 1 and "NotFound" in err, err
 
 
+def test_autoscalers_of_both_versions(control_plane):
+    cluster = control_plane
+    cluster.kubectl("create", "deployment", "scaled", "--image=redis")
+    cluster.kubectl("autoscale", "deployment", "scaled", "--max=3", "--cpu-percent=50")
+    assert "Deployment/scaled" in cluster.kubectl("get", "hpa") and "cpu: <unknown>/50%" in cluster.kubectl("get", "hpa")
+    assert cluster.json("horizontalpodautoscalers.v2.autoscaling", "scaled")["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
+    old = cluster.json("horizontalpodautoscalers.v1.autoscaling", "scaled")
+    assert old["apiVersion"] == "autoscaling/v1" and old["spec"]["targetCPUUtilizationPercentage"] == 50, old
+    cluster.kubectl("patch", "horizontalpodautoscalers.v1.autoscaling", "scaled", "-p", '{"spec":{"targetCPUUtilizationPercentage":70}}')
+    assert cluster.json("horizontalpodautoscalers.v2.autoscaling", "scaled")["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 70
+    assert "scaled" in cluster.kubectl("describe", "hpa", "scaled")
+    cluster.kubectl("delete", "hpa,deployment", "scaled")
+
+
+def test_tables_have_the_columns_of_kubernetes(control_plane):
+    cluster = control_plane
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "np"}, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}}
+    cluster.kubectl("create", "-f", "-", input=json.dumps(policy))
+    assert cluster.kubectl("get", "networkpolicy").split()[:5] == ["NAME", "POD-SELECTOR", "AGE", "np", "a=b"]
+    event = {"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e", "namespace": "default"}, "eventTime": "2026-01-01T00:00:00.000000Z", "type": "Normal",
+             "reason": "Tried", "action": "Try", "note": "was tried", "reportingController": "example.com/test", "reportingInstance": "one", "regarding": {"kind": "Pod", "name": "p", "namespace": "default"}}
+    cluster.kubectl("create", "-f", "-", input=json.dumps(event))
+    shown = cluster.kubectl("get", "events.v1.events.k8s.io").splitlines()
+    assert shown[0].split() == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"] and "pod/p" in shown[1] and "was tried" in shown[1], shown
+    cluster.kubectl("delete", "networkpolicy", "np")
+
+
 def test_a_node_may_touch_what_is_its_own_only(control_plane):
     for name in ("node-1", "node-2"):
         control_plane.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}))

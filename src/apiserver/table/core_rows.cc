@@ -6,6 +6,7 @@
 #include "api/corev1.h"
 #include "api/label_selector.h"
 #include "api/metav1.h"
+#include "apiserver/conversion.h"
 #include "apiserver/table/cells.h"
 #include "apiserver/table/rows.h"
 
@@ -127,8 +128,8 @@ void node_row(const api::Object& object, WallTime now, Row& row) {
 }
 
 std::string event_seen(const Event& event, WallTime now) {
-  if (!event.last_timestamp.is_zero()) return age_of(event.last_timestamp, now);
   if (event.series && !event.series->last_observed_time.is_zero()) return human_duration(now - event.series->last_observed_time.wall());
+  if (!event.last_timestamp.is_zero()) return age_of(event.last_timestamp, now);
   return event.event_time.is_zero() ? "<unknown>" : human_duration(now - event.event_time.wall());
 }
 
@@ -159,6 +160,10 @@ void event_row(const api::Object& object, WallTime now, Row& row) {
   row.text(first);
   row.number(count);
   row.text(event.metadata.name);
+}
+
+void events_event_row(const api::Object& object, WallTime now, Row& row) {
+  if (auto event = convert(object, api::kind_of<Event>())) event_row(*event, now, row);
 }
 
 void namespace_row(const api::Object& object, WallTime now, Row& row) {
@@ -232,6 +237,7 @@ constexpr RowLine kLines[] = {
     {"", "Endpoints", endpoints_row},
     {"", "Node", node_row},
     {"", "Event", event_row},
+    {"events.k8s.io", "Event", events_event_row},
     {"", "Namespace", namespace_row},
     {"", "Secret", secret_row},
     {"", "ConfigMap", config_map_row},

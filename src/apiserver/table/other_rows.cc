@@ -126,7 +126,14 @@ void endpoint_slice_row(const api::Object& object, WallTime now, Row& row) {
   row.text(age(object, now));
 }
 
+void network_policy_row(const api::Object& object, WallTime now, Row& row) {
+  row.text(object.meta().name);
+  row.text(selector_text(&object.as<api::networkingv1::NetworkPolicy>().spec.pod_selector));
+  row.text(age(object, now));
+}
+
 constexpr RowLine kLines[] = {
+    {"networking.k8s.io", "NetworkPolicy", network_policy_row},
     {"networking.k8s.io", "Ingress", ingress_row},
     {"networking.k8s.io", "IngressClass", ingress_class_row},
     {"rbac.authorization.k8s.io", "RoleBinding", role_binding_row},
