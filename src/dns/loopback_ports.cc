@@ -10,6 +10,14 @@ namespace {
 constexpr size_t kMaxPipes = 256;
 constexpr size_t kBuffer = 16 << 10;
 constexpr int kBacklog = 128;
+
+std::map<uint16_t, LoopbackTarget> ports_of(std::span<const network::PortMapping> ports, std::string_view protocol) {
+  std::map<uint16_t, LoopbackTarget> out;
+  for (const auto& mapping : ports)
+    if (mapping.port.protocol == protocol && (mapping.port.host_ip.is_any() || mapping.port.host_ip.str() == "::1"))
+      out.emplace(mapping.port.host_port, LoopbackTarget{mapping.pod, mapping.port.container_port});
+  return out;
+}
 }  // namespace
 
 struct LoopbackPorts::Pipe {
@@ -64,10 +72,8 @@ LoopbackPorts::~LoopbackPorts() {
 }
 
 void LoopbackPorts::set(std::span<const network::PortMapping> ports) {
-  std::map<uint16_t, Target> wanted;
-  for (const auto& mapping : ports)
-    if (mapping.port.protocol == "TCP" && (mapping.port.host_ip.is_any() || mapping.port.host_ip.str() == "::1"))
-      wanted.emplace(mapping.port.host_port, Target{mapping.pod, mapping.port.container_port});
+  auto wanted = ports_of(ports, "TCP");
+  datagrams_.set(ports_of(ports, "UDP"));
   for (auto it = listeners_.begin(); it != listeners_.end();) {
     bool keep = wanted.contains(it->first);
     if (!keep) loop_.remove(it->second.fd.get());

@@ -7,28 +7,24 @@
 #include <string>
 
 #include "dns/event_loop.h"
+#include "dns/loopback_datagrams.h"
 #include "network/pod_rules.h"
 
 namespace reigen::dns {
 
-// TCP only. At most 256 connections (more are closed at once) with 16 KiB of buffer a direction.
+// TCP here, UDP in loopback_datagrams.h. At most 256 connections (more are closed at once) with 16 KiB of buffer a direction.
 class LoopbackPorts {
  public:
-  explicit LoopbackPorts(EventLoop& loop) : loop_(loop) {}
+  explicit LoopbackPorts(EventLoop& loop) : loop_(loop), datagrams_(loop) {}
   ~LoopbackPorts();
 
   // Listens for what is new and stops listening for what is gone; connections go on. A port that is taken is logged.
   void set(std::span<const network::PortMapping> ports);
 
  private:
-  struct Target {
-    IpAddress address;
-    uint16_t port = 0;
-    bool operator==(const Target&) const = default;
-  };
   struct Listener {
     Fd fd;
-    Target target;
+    LoopbackTarget target;
   };
   struct Pipe;
   void accept_on(uint16_t port);
@@ -39,6 +35,7 @@ class LoopbackPorts {
   std::map<uint16_t, Listener> listeners_;
   std::map<uint64_t, std::shared_ptr<Pipe>> pipes_;
   uint64_t last_id_ = 0;
+  LoopbackDatagrams datagrams_;
 };
 
 }  // namespace reigen::dns

@@ -298,6 +298,23 @@ def test_host_ports_answer_on_loopback(cluster):
     until("the port is closed again", closed, 10)
 
 
+def test_host_ports_of_udp_answer_on_loopback(cluster):
+    port = free_port()
+    echo = "socket(S, 2, 2, 17); bind(S, pack('S n N x8', 2, 5300, 0)); while ($peer = recv(S, $m, 9000, 0)) { send(S, uc $m, 0, $peer) }"
+    create(cluster, "udp-port", main={"command": ["perl", "-e", echo], "ports": [{"containerPort": 5300, "hostPort": port, "protocol": "UDP"}]})
+    ready(cluster, "udp-port")
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as one, socket.socket(family, socket.SOCK_DGRAM) as two:
+            for client, word in ((one, b"eins"), (two, b"zwei"), (one, b"x" * 8000)):
+                client.settimeout(1)
+                def answered():
+                    client.sendto(word, (host, port))
+                    return client.recvfrom(9000)
+                answer, source = until(f"{host} answers", answered, 10)
+                assert answer == word.upper() and source[:2] == (host, port), (answer, source)
+    remove(cluster, "udp-port")
+
+
 def test_a_pod_talks_to_the_api_with_its_token(cluster):
     create(cluster, "api-user")
     ready(cluster, "api-user")
