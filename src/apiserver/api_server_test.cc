@@ -199,6 +199,37 @@ TEST_F(ApiServerTest, a_patch_cannot_make_an_object_of_another_kind) {
   EXPECT_TRUE(transport_->call(patch));
 }
 
+struct NamesSeen final : client::WatchSink {
+  void event(client::WatchType, api::Object object) override { names += object.meta().name + " "; }
+  void bookmark(std::string, bool) override {}
+  void closed(std::optional<Error>) override { names += "closed"; }
+  std::string names;
+};
+
+TEST_F(ApiServerTest, a_watch_sees_what_its_selectors_say) {
+  struct Case {
+    std::string fields, labels, seen;
+  };
+  std::vector<std::pair<Case, std::shared_ptr<NamesSeen>>> watches;
+  std::vector<std::unique_ptr<client::WatchHandle>> handles;
+  for (const Case& each : {Case{"", "", "a ab b "}, Case{"metadata.name=a", "", "a "}, Case{"metadata.name!=a", "", "ab b "},
+                           Case{"metadata.name=a,metadata.namespace=default", "", "a "}, Case{"metadata.namespace=default", "", "a ab b "},
+                           Case{"metadata.namespace=other", "", ""}, Case{"metadata.name=a", "x=y", ""}, Case{"metadata.name=", "", ""}}) {
+    client::Request out = request(client::Verb::kWatch);
+    out.field_selector = each.fields;
+    out.label_selector = each.labels;
+    auto sink = std::make_shared<NamesSeen>();
+    auto handle = transport_->watch(out, sink);
+    ASSERT_TRUE(handle) << handle.error().message();
+    handles.push_back(std::move(*handle));
+    watches.emplace_back(each, sink);
+  }
+  executor_.run_ready();
+  for (const char* name : {"a", "ab", "b"}) ASSERT_TRUE(create(name));
+  executor_.run_ready();
+  for (auto& [each, sink] : watches) EXPECT_EQ(sink->names, each.seen) << each.fields << " " << each.labels;
+}
+
 TEST_F(ApiServerTest, an_applied_scale_owns_the_replicas) {
   using api::corev1::ReplicationController;
   auto apply = [&](const char* subresource, const char* manager, const char* document, bool force) {

@@ -182,6 +182,8 @@ void IoLoop::run_round_end() {
 void IoLoop::run_bulk(size_t others) {
   size_t end = std::min(bulk_.size(), bulk_head_ + std::max(kBulkSlice, others));
   for (; bulk_head_ < end; ++bulk_head_) {
+    // Of a thousand streams none is in the cache any more.
+    if (bulk_head_ + 2 < end) __builtin_prefetch(bulk_[bulk_head_ + 2].get());
     auto runnable = std::move(bulk_[bulk_head_]);
     runnable->run_on_loop();
   }

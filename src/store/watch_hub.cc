@@ -4,6 +4,10 @@
 
 namespace reigen::store {
 
+namespace {
+constexpr size_t kAhead = 4;
+}
+
 size_t WatchHub::Hash::operator()(std::string_view text) const { return hash_bytes(text); }
 
 void WatchHub::add(std::shared_ptr<Watcher> watcher) {
@@ -33,7 +37,11 @@ void WatchHub::publish(const std::vector<EventPtr>& events) {
 void WatchHub::deliver(Group& group) {
   auto batch = std::move(group.batch);
   group.batch.clear();
-  for (auto& watcher : group.watchers) {
+  auto& watchers = group.watchers;
+  for (size_t i = 0; i < watchers.size(); ++i) {
+    // Of a thousand watchers none is in the cache any more.
+    if (i + kAhead < watchers.size()) __builtin_prefetch(watchers[i + kAhead].get());
+    auto& watcher = watchers[i];
     if (watcher->cancelled) continue;
     // A watch may begin at a revision of the future.
     size_t skip = 0;

@@ -51,10 +51,18 @@ bool Selection::matches(const api::Object& object) const {
   });
 }
 
-std::string Selection::key_prefix() const {
-  if (!name.empty() && (!resource->info->namespaced || !namespace_.empty())) return resource->key(namespace_, name);
-  return resource->list_prefix(namespace_);
+bool Selection::names_one() const { return !name.empty() && (!resource->info->namespaced || !namespace_.empty()); }
+
+bool Selection::by_key() const {
+  if (!labels.empty() || (!name.empty() && !names_one())) return false;
+  return std::ranges::all_of(fields.requirements(), [&](const api::FieldRequirement& requirement) {
+    if (!requirement.equal || requirement.value.empty()) return false;
+    if (requirement.field == "metadata.name") return requirement.value == name;
+    return requirement.field == "metadata.namespace" && requirement.value == namespace_;
+  });
 }
+
+std::string Selection::key_prefix() const { return names_one() ? resource->key(namespace_, name) : resource->list_prefix(namespace_); }
 
 Result<Selection> parse_selection(Call& call, const ListOptions& options) {
   Selection selection;

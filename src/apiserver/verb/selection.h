@@ -20,10 +20,15 @@ struct Selection {
   std::string name;        // from the path (old watches) or from metadata.name; "" all
 
   bool everything() const { return labels.empty() && fields.empty() && name.empty(); }
+  // True when key_prefix() says it all: no object needs to be looked at.
+  bool by_key() const;
   // Of the stored version.
   bool matches(const api::Object& object) const;
   // Prefix of the keys, or the one key.
   std::string key_prefix() const;
+
+ private:
+  bool names_one() const;
 };
 
 // 400 with Kubernetes' text for selectors that are none, or that name a field the kind has not.

@@ -21,7 +21,10 @@ constexpr int64_t kMinTimeoutSeconds = 1800;
 class WatchRun final : public store::WatchSink, public std::enable_shared_from_this<WatchRun> {
  public:
   WatchRun(CallPtr call, Selection selection, std::shared_ptr<WatchOutput> output)
-      : call_(std::move(call)), selection_(std::move(selection)), output_(std::move(output)) {}
+      : call_(std::move(call)), selection_(std::move(selection)), output_(std::move(output)), by_key_(selection_.by_key()) {
+    std::string prefix = selection_.key_prefix();
+    if (!prefix.ends_with('/')) key_size_ = prefix.size();
+  }
 
   void begin(ListPage initial, bool initial_end, bool bookmarks, Duration timeout);
   void on_events(std::span<const store::EventPtr> events) override;
@@ -39,6 +42,8 @@ class WatchRun final : public store::WatchSink, public std::enable_shared_from_t
   CallPtr call_;
   Selection selection_;
   std::shared_ptr<WatchOutput> output_;
+  const bool by_key_;    // an event's key is enough to know that it is selected
+  size_t key_size_ = 0;  // of the one key that is watched; 0: all below a prefix
   // Recursive: a sink may end its watch from within a call.
   std::recursive_mutex mutex_;
   std::unique_ptr<store::Watch> watch_;
@@ -98,7 +103,7 @@ void WatchRun::stop(bool tell) {
 
 Result<bool> WatchRun::selected(const store::EntryPtr& entry) {
   if (!entry) return false;
-  if (selection_.everything()) return true;
+  if (by_key_) return true;
   TRY_ASSIGN(api::Object object, call_->core.cache.stored(entry, *selection_.resource));
   return selection_.matches(object);
 }
@@ -117,10 +122,9 @@ void WatchRun::deliver(const store::Event& event) {
 void WatchRun::on_events(std::span<const store::EventPtr> events) {
   std::lock_guard lock(mutex_);
   if (stopped_) return;
-  // A key's prefix is also that of longer names.
-  const std::string prefix = selection_.key_prefix();
+  // A key is also the prefix of longer names.
   for (const store::EventPtr& event : events)
-    if (prefix.ends_with('/') || event->key() == prefix) deliver(*event);
+    if (key_size_ == 0 || event->key().size() == key_size_) deliver(*event);
   if (output_->backlog() <= kMaxBacklog) return;
   LOG(kWarning, "apiserver", "a watcher of {} is too slow and is closed", selection_.resource->plural());
   finish_locked();
