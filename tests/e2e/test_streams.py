@@ -144,6 +144,19 @@ def test_run_gives_the_exit_code(cluster):
     assert code == 5 and "done" in out, (code, out)
 
 
+def test_debug_beside_and_in_a_copy(cluster):
+    cluster.kubectl("create", "-f", "-", input=manifests.pod("debugged"))
+    cluster.wait_pods("app=debugged", 1)
+    image = ("--image=redis", "--image-pull-policy=IfNotPresent", "--profile=general")
+    seen = cluster.kubectl("debug", "debugged", *image, "-c", "beside", "--target=main", "-i", "--", "sh", "-c", "ps; echo seen")
+    assert "sleep 1000" in seen and "seen" in seen, seen
+    until("it has ended", lambda: "terminated" in cluster.json("pod", "debugged")["status"]["ephemeralContainerStatuses"][0]["state"], 10)
+    assert cluster.kubectl("logs", "debugged", "-c", "beside").endswith("seen\n")
+    cluster.kubectl("debug", "debugged", *image, "--copy-to=copy", "-c", "more", "--", "sleep", "1000")
+    until("the copy runs with both", lambda: [c["name"] for c in cluster.json("pod", "copy")["status"]["containerStatuses"] if c["ready"]] == ["main", "more"], 20)
+    cluster.kubectl("delete", "pod", "debugged", "copy", "--now")
+
+
 def test_cp_both_ways(cluster):
     start(cluster, "shell")
     for old in clients():
