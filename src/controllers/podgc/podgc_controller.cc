@@ -84,6 +84,7 @@ class PodGc final : public Controller, public client::Reconciler {
     if (pod->status.phase != "Succeeded" && pod->status.phase != "Failed") {
       auto changed = *pod;
       changed.status.phase = "Failed";
+      std::erase_if(changed.status.conditions, [](const auto& old) { return old.type == "DisruptionTarget"; });
       auto& condition = changed.status.conditions.emplace_back();
       condition.type = "DisruptionTarget";
       condition.status = "True";
