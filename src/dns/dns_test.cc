@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/files.h"
 #include "dns/message.h"
 #include "dns/record_table.h"
 #include "dns/resolver.h"
@@ -125,6 +126,25 @@ TEST(Upstreams, OfResolvConf) {
       parse_nameservers("# x\nnameserver 10.0.0.1\nnameserver\t::1 # y\nnameservers 1.1.1.1\nnameserver bad\nnameserver 1.2.3.4\nnameserver 5.6.7.8");
   ASSERT_EQ(servers.size(), 3u);
   EXPECT_EQ(servers[1].str(), "::1");
+}
+
+TEST(Upstreams, TheHostsStubIsNeverAsked) {
+  auto root = *make_temporary_directory(::testing::TempDir(), "upstreams-");
+  ASSERT_TRUE(make_directories(root + "/etc") && make_directories(root + "/run/systemd/resolve"));
+  auto servers = [&] {
+    std::string out;
+    for (const auto& address : host_nameservers(root, {*IpAddress::parse("10.43.0.10")})) out += address.str() + " ";
+    return out;
+  };
+  EXPECT_EQ("", servers());
+  ASSERT_TRUE(write_file(root + "/etc/resolv.conf", "nameserver 127.0.0.53\n"));
+  EXPECT_EQ("", servers());
+  ASSERT_TRUE(write_file(root + "/run/systemd/resolve/resolv.conf", "nameserver 10.43.0.10\nnameserver 192.0.2.1\nnameserver 127.0.0.54\n"));
+  EXPECT_EQ("192.0.2.1 ", servers());
+  // A server on loopback that is no stub (dnsmasq, unbound) is asked.
+  ASSERT_TRUE(write_file(root + "/etc/resolv.conf", "nameserver 127.0.0.1\n"));
+  EXPECT_EQ("127.0.0.1 ", servers());
+  EXPECT_TRUE(remove_tree(root));
 }
 
 TEST(RecordTable, ReverseNamesGoBothWays) {

@@ -353,6 +353,12 @@ def test_security_context(cluster):
     out = execute(cluster, "secure", "id -u; id -g; grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; touch /x 2>&1; true")
     words = out.split()
     assert words[:2] == ["1234", "2345"] and "0000000000000000" in out and "Read-only" in out and "Seccomp:\t2" in out and "NoNewPrivs:\t1" in out, out
+    create(cluster, "plain")
+    ready(cluster, "plain")
+    out = execute(cluster, "plain", "grep -E 'CapEff|Seccomp:' /proc/self/status; wc -c </proc/keys; echo x 2>&1 >/proc/sys/kernel/hostname; ls /sys/firmware | wc -l")
+    # Docker's fourteen capabilities; what it hides reads empty or is read-only; no seccomp filter where a pod says nothing.
+    assert "CapEff:\t00000000a80425fb" in out and "Seccomp:\t0" in out and "Read-only" in out and out.split()[4] == "0" == out.split()[-1], out
+    remove(cluster, "plain")
     create(cluster, "root", main={"securityContext": {"runAsNonRoot": True}})
     until("root is refused", lambda: status(cluster, "root")["state"]["waiting"]["reason"] == "CreateContainerConfigError", 30)
     assert "runAsNonRoot" in status(cluster, "root")["state"]["waiting"]["message"]
