@@ -161,3 +161,19 @@ def test_a_namespace_that_ends_takes_nothing_new(control_plane):
     until("it is gone", lambda: get(control_plane, path)[0] == 404, 10)
     status, _, refused = call(control_plane, "POST", f"{path}/configmaps", {"metadata": {"name": "late"}})
     assert status == 404 and refused["message"] == 'namespaces "ending" not found', refused
+
+
+def test_a_watch_goes_on_after_a_killed_server(control_plane):
+    maps = space(control_plane, "resumed") + "/configmaps"
+    call(control_plane, "POST", maps, {"metadata": {"name": "a", "labels": {"l": "1"}}})
+    version = get(control_plane, maps)[2]["metadata"]["resourceVersion"]
+    call(control_plane, "POST", maps, {"metadata": {"name": "b"}})
+    call(control_plane, "PATCH", f"{maps}/a", {"metadata": {"labels": {"l": "2"}}}, Content_Type="application/merge-patch+json")
+    control_plane.kill()
+    control_plane.start()
+    with watch(control_plane, maps, resourceVersion=version) as events:
+        call(control_plane, "DELETE", f"{maps}/b")
+        seen = lambda: [(e["type"], e["object"]["metadata"]["name"]) for e in events if e["object"]["metadata"]["name"] in "ab"]
+        until("what was missed comes, then what is new", lambda: seen() == [("ADDED", "b"), ("MODIFIED", "a"), ("DELETED", "b")], 10)
+    with watch(control_plane, maps, resourceVersion=version, labelSelector="l=1") as events:
+        until("what left the selector is known", lambda: [(e["type"], e["object"]["metadata"]["name"]) for e in events] == [("DELETED", "a")], 10)
