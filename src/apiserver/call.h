@@ -51,6 +51,8 @@ class WatchOutput {
  public:
   virtual ~WatchOutput() = default;
   virtual void event(const WatchItem& item) = 0;
+  // The events of one commit are complete.
+  virtual void flush() {}
   virtual void bookmark(int64_t revision, bool initial_events_end) = 0;
   virtual void error(const Error& error) = 0;  // the last event
   virtual void end() = 0;

@@ -55,8 +55,8 @@ std::pair<std::string, std::string> split_key(std::string_view key) {
 
 // Everything but the store (objects, indexes, version), the watch's queue and the flags belongs to the strand.
 struct ObjectInformer::State : std::enable_shared_from_this<ObjectInformer::State> {
-  State(Transport& transport, Executor& executor, const api::KindInfo& kind, InformerOptions options)
-      : transport(transport), kind(kind), options(std::move(options)), strand(executor) {}
+  State(Transport& transport, const Strand& strand, const api::KindInfo& kind, InformerOptions options)
+      : transport(transport), kind(kind), options(std::move(options)), strand(strand) {}
 
   struct Index {
     IndexFunction function;
@@ -310,7 +310,10 @@ void ObjectInformer::State::drain() {
 }
 
 ObjectInformer::ObjectInformer(Transport& transport, Executor& executor, const api::KindInfo& kind, InformerOptions options)
-    : state_(std::make_shared<State>(transport, executor, kind, std::move(options))) {}
+    : ObjectInformer(transport, Strand(executor), kind, std::move(options)) {}
+
+ObjectInformer::ObjectInformer(Transport& transport, const Strand& strand, const api::KindInfo& kind, InformerOptions options)
+    : state_(std::make_shared<State>(transport, strand, kind, std::move(options))) {}
 
 ObjectInformer::~ObjectInformer() { stop(); }
 
@@ -420,7 +423,7 @@ std::shared_ptr<ObjectInformer> Informers::get(const api::KindInfo& kind, const 
   auto shared = shared_.lock();
   auto& informer = shared->informers[id];
   if (!informer) {
-    informer = std::make_shared<ObjectInformer>(transport_, executor_, kind, options);
+    informer = std::make_shared<ObjectInformer>(transport_, strand_, kind, options);
     if (shared->started) informer->start();
   }
   return informer;

@@ -44,6 +44,8 @@ class ObjectInformer {
 
   // Transport, executor and kind outlive it. The kind must have a resource.
   ObjectInformer(Transport& transport, Executor& executor, const api::KindInfo& kind, InformerOptions options = {});
+  // On a strand that it shares with others.
+  ObjectInformer(Transport& transport, const Strand& strand, const api::KindInfo& kind, InformerOptions options = {});
   ~ObjectInformer();  // stops
   ObjectInformer(const ObjectInformer&) = delete;
   ObjectInformer& operator=(const ObjectInformer&) = delete;
@@ -125,10 +127,11 @@ std::vector<std::string> index_by_owner(const api::Object& object);
 // The index of a label's values is named "label:<key>".
 ObjectInformer::IndexFunction index_by_label(std::string label);
 
-// The informers of a process: one per kind and options, shared by everyone who asks.
+// The informers of a process: one per kind and options, shared by everyone who asks. They share a strand: what a commit has for several
+// of them wakes one thread.
 class Informers {
  public:
-  Informers(Transport& transport, Executor& executor) : transport_(transport), executor_(executor) {}
+  Informers(Transport& transport, Executor& executor) : transport_(transport), strand_(executor) {}
   ~Informers() { stop(); }
 
   // Lives as long as this. Started by start(), or at once when that was before.
@@ -152,7 +155,7 @@ class Informers {
     bool started = false;
   };
   Transport& transport_;
-  Executor& executor_;
+  Strand strand_;
   mutable Guarded<Shared> shared_;
 };
 

@@ -57,6 +57,7 @@ void WatchRun::begin(ListPage initial, bool initial_end, bool bookmarks, Duratio
     std::lock_guard lock(mutex_);
     newest_ = initial.revision;
     for (const store::EntryPtr& entry : initial.entries) output_->event({WatchType::kAdded, entry, entry->mod_revision});
+    output_->flush();
     if (initial_end && bookmarks) output_->bookmark(initial.revision, true);
   }
   auto self = weak_from_this();
@@ -125,6 +126,7 @@ void WatchRun::on_events(std::span<const store::EventPtr> events) {
   // A key is also the prefix of longer names.
   for (const store::EventPtr& event : events)
     if (key_size_ == 0 || event->key().size() == key_size_) deliver(*event);
+  output_->flush();
   if (output_->backlog() <= kMaxBacklog) return;
   LOG(kWarning, "apiserver", "a watcher of {} is too slow and is closed", selection_.resource->plural());
   finish_locked();
