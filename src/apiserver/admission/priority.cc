@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <mutex>
+
 #include "api/corev1.h"
 #include "api/errors.h"
 #include "api/object.h"
@@ -37,6 +39,27 @@ Found global_default(ObjectReader& reader) {
   return best;
 }
 
+// As global_default, looked up again only after a class has changed.
+class GlobalDefault {
+ public:
+  Found find(ObjectReader& reader) {
+    uint64_t changes = reader.changes("scheduling.k8s.io", "priorityclasses");
+    {
+      std::lock_guard lock(mutex_);
+      if (changes != 0 && changes == at_) return found_;
+    }
+    Found found = global_default(reader);
+    std::lock_guard lock(mutex_);
+    at_ = changes;
+    return found_ = found;
+  }
+
+ private:
+  std::mutex mutex_;
+  uint64_t at_ = 0;
+  Found found_;
+};
+
 class Priority final : public AdmissionPlugin {
  public:
   std::string_view name() const override { return "Priority"; }
@@ -48,7 +71,7 @@ class Priority final : public AdmissionPlugin {
     auto& spec = request.object->mut<Pod>().spec;
     Found found;
     if (spec.priority_class_name.empty()) {
-      found = global_default(*request.reader);
+      found = default_.find(*request.reader);
       spec.priority_class_name = found.name;
     } else {
       auto object = request.reader->get("scheduling.k8s.io", "priorityclasses", "", spec.priority_class_name);
@@ -85,6 +108,8 @@ class Priority final : public AdmissionPlugin {
   }
 
  private:
+  GlobalDefault default_;
+
   // A client that does not know the fields sends them empty: what was computed stays.
   static Status keep(AdmissionRequest& request) {
     if (!request.old_object) return {};
