@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "api/corev1.h"
 #include "api/equal.h"
 #include "api/json.h"
 #include "api/metav1.h"
@@ -95,6 +96,37 @@ TEST_P(EveryKind, ConvertsAsDocument) {
   auto from = from_value(to_value(object), *kind);
   ASSERT_TRUE(from.has_value()) << from.error().message();
   EXPECT_TRUE(equal(*from, object));
+}
+
+TEST_P(EveryKind, SettlesToWhatProtobufKeeps) {
+  const Case& c = GetParam();
+  const KindInfo* kind = find_kind(c.group, c.version, c.kind);
+  Object object = decode_json(c.json, *kind).value();
+  Object wanted = decode_protobuf(*encode_protobuf(object), *kind).value();
+  ASSERT_TRUE(settle_as_protobuf(object));
+  EXPECT_TRUE(equal(object, wanted));
+  EXPECT_EQ(difference(encode_json(object), encode_json(wanted)), "");
+  Object nothing = Object::make(*kind);
+  wanted = decode_protobuf(*encode_protobuf(nothing), *kind).value();
+  ASSERT_TRUE(settle_as_protobuf(nothing));
+  EXPECT_TRUE(equal(nothing, wanted));
+}
+
+TEST(Settle, CutsWhatProtobufDoesNotSay) {
+  const KindInfo* kind = find_kind("", "v1", "Pod");
+  Object object = decode_json(R"({"metadata":{"name":"a","creationTimestamp":"1970-01-01T00:00:00Z","labels":{},"finalizers":[]},
+      "spec":{"containers":[{"name":"c","resources":{"limits":{"a":"0Ki","b":"1500","c":"1e3","d":"1.500","e":"0.5Ki","f":"1500Ki"}}}],"securityContext":{}}})",
+                              *kind)
+                      .value();
+  Object wanted = decode_protobuf(*encode_protobuf(object), *kind).value();
+  ASSERT_TRUE(settle_as_protobuf(object));
+  EXPECT_TRUE(object.meta().creation_timestamp.is_zero());
+  EXPECT_TRUE(equal(object, wanted));
+  for (const auto& [name, limit] : object.as<corev1::Pod>().spec.containers[0].resources.limits) {
+    const Quantity& other = *wanted.as<corev1::Pod>().spec.containers[0].resources.limits.get(name);
+    EXPECT_EQ(limit.format(), other.format()) << name;
+    EXPECT_EQ(limit.to_string(), other.to_string());
+  }
 }
 
 // What needs decoding: what is one thing or another in JSON, lists in a message of their own, lists whose items carry their own kind.

@@ -32,6 +32,10 @@ Result<Object> decode_protobuf(std::string_view bytes, const ProtobufLimits& lim
 Result<Object> decode_protobuf(std::string_view bytes, const KindInfo& kind, const ProtobufLimits& limits = {});
 Status decode_protobuf_message(std::string_view bytes, const TypeDesc& type, void* data, const ProtobufLimits& limits = {});
 
+// Makes of the object what its protobuf form keeps: what encoding and decoding it would give, at a tenth of their cost. False: not known
+// without doing so (documents, types without a protobuf form); the object may have changed.
+bool settle_as_protobuf(Object& object);
+
 // Documents of built-in types, through their table.
 void append_protobuf(std::string& out, const KindInfo& kind, const Value& document);
 Result<Value> decode_protobuf_document(std::string_view message, const TypeDesc& type, const ProtobufLimits& limits = {});

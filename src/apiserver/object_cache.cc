@@ -1,6 +1,7 @@
 #include "apiserver/object_cache.h"
 
 #include "api/json.h"
+#include "api/metav1.h"
 #include "apiserver/codec.h"
 #include "apiserver/registry.h"
 
@@ -14,6 +15,11 @@ constexpr size_t kDecodedFactor = 4;
 }  // namespace
 
 ObjectCache::ObjectCache(size_t max_bytes) : max_shard_bytes_(max_bytes / kShards) {}
+
+void ObjectCache::add_written(const store::EntryPtr& entry, api::Object object) {
+  object.mut_meta().resource_version = std::to_string(entry->mod_revision);
+  put(entry->mod_revision, nullptr, &object, nullptr, entry->value->size() * kDecodedFactor);
+}
 
 size_t ObjectCache::bytes() const {
   size_t sum = 0;

@@ -36,6 +36,9 @@ class ObjectCache {
   // The same without the newline, appended; what is not in the cache is not added to it (long lists).
   Status append_json(std::string& out, const store::EntryPtr& entry, const Resource& resource);
 
+  // What was just written (stored version, as decoding the entry would give but for resourceVersion), so that nobody decodes it again.
+  void add_written(const store::EntryPtr& entry, api::Object object);
+
   size_t bytes() const;
 
  private:

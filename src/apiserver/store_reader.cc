@@ -50,4 +50,11 @@ uint64_t StoreReader::changes(std::string_view group, std::string_view resource)
   return counter->changes.load(std::memory_order_acquire);
 }
 
+void StoreReader::changed(const Resource& resource) {
+  const Resource* found = registry_.find_any(resource.group(), resource.plural());
+  std::lock_guard lock(mutex_);
+  auto counter = counters_.find(found);
+  if (counter != counters_.end()) counter->second->changes.fetch_add(1, std::memory_order_release);
+}
+
 }  // namespace reigen::apiserver

@@ -24,6 +24,8 @@ class StoreReader final : public ObjectReader {
   Result<api::Object> get(std::string_view group, std::string_view resource, std::string_view namespace_, std::string_view name) override;
   void for_each(std::string_view group, std::string_view resource, std::string_view namespace_, const std::function<bool(const api::Object&)>& fn) override;
   uint64_t changes(std::string_view group, std::string_view resource) override;
+  // Counts a write of this process before its answer: the store tells watchers, which count the others', after the writer.
+  void changed(const Resource& resource);
 
  private:
   struct Counter;

@@ -80,7 +80,6 @@ void Strategy::warnings_on_update(StrategyContext& context, const api::Object& o
 void Strategy::canonicalize(api::Object&) const {}
 Result<Rollback> Strategy::begin_create(StrategyContext&, api::Object&) const { return Rollback(); }
 Result<Rollback> Strategy::begin_update(StrategyContext&, api::Object&, const api::Object&) const { return Rollback(); }
-void Strategy::after_create(StrategyContext&, const api::Object&) const {}
 void Strategy::after_update(StrategyContext&, const api::Object&, const api::Object&) const {}
 void Strategy::after_delete(StrategyContext&, const api::Object&) const {}
 

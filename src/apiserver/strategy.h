@@ -4,7 +4,7 @@
 // conflicts with another one: a hook must give the same answer for the same input, or release what it took (see begin_create).
 // The generic core does for every kind, so that no strategy does: decoding, schema defaults, managedFields, metadata (name, uid,
 // creationTimestamp, generation, resourceVersion, deletion fields), validation of metadata, status isolation, CAS.
-// Order of a create: begin_create -> prepare_create -> validate -> warnings -> canonicalize -> store -> after_create.
+// Order of a create: begin_create -> prepare_create -> validate -> warnings -> canonicalize -> store.
 // Order of an update: begin_update -> prepare_update -> validate_update -> warnings_on_update -> canonicalize -> store -> after_update.
 #pragma once
 
@@ -85,7 +85,6 @@ class Strategy {
   virtual Result<Rollback> begin_create(StrategyContext&, api::Object& object) const;
   virtual Result<Rollback> begin_update(StrategyContext&, api::Object& object, const api::Object& old) const;
   // After the write is durable; on the store's callback thread: be quick. Not called for a dry run.
-  virtual void after_create(StrategyContext&, const api::Object& object) const;
   virtual void after_update(StrategyContext&, const api::Object& object, const api::Object& old) const;
   virtual void after_delete(StrategyContext&, const api::Object& object) const;
 

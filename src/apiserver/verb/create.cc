@@ -38,12 +38,11 @@ Status prepare_and_validate(CreateRun& run, api::Object& object, StrategyContext
   return admit_validate(call, request);
 }
 
-Error exists_error(CreateRun& run, const api::Object& object) {
+Error exists_error(CreateRun& run, const api::metav1::ObjectMeta& meta) {
   const Resource& resource = *run.call->resource;
-  const std::string& name = object.meta().name;
-  if (run.generated) return api::generate_name_conflict(resource.name(), name, 1);
-  Error error = api::already_exists(resource.name(), name);
-  auto entry = run.call->core.store.get_latest(resource.key(object.meta().namespace_, name));
+  if (run.generated) return api::generate_name_conflict(resource.name(), meta.name, 1);
+  Error error = api::already_exists(resource.name(), meta.name);
+  auto entry = run.call->core.store.get_latest(resource.key(meta.namespace_, meta.name));
   if (!entry || !*entry) return error;
   auto live = run.call->core.cache.stored(*entry, resource);
   if (!live || !live->meta().deletion_timestamp) return error;
@@ -52,21 +51,21 @@ Error exists_error(CreateRun& run, const api::Object& object) {
   return api::to_error(std::move(status));
 }
 
-void finish(const CreateRunPtr& run, const api::Object& object, StrategyContext context, Rollback rollback, Result<store::Commit> commit) {
+void finish(const CreateRunPtr& run, Written written, Rollback rollback, Result<store::Commit> commit) {
   if (commit) {
-    run->call->resource->strategy->after_create(context, object);
+    note_commit(*run->call, commit->entry, std::move(written));
     return run->plan.done(WriteResult{.created = true, .entry = commit->entry, .object = {}});
   }
   if (rollback) rollback();
   if (commit.error().code() != Code::kAlreadyExists) return run->plan.done(reigen::fail(std::move(commit).error()));
   if (run->generated && ++run->attempts < kNameAttempts) return attempt(run);
-  run->plan.done(reigen::fail(exists_error(*run, object)));
+  run->plan.done(reigen::fail(exists_error(*run, written.object.meta())));
 }
 
 void dry_finish(const CreateRunPtr& run, api::Object object) {
   auto entry = run->call->core.store.get_latest(run->call->resource->key(object.meta().namespace_, object.meta().name));
   if (!entry) return run->plan.done(reigen::fail(entry.error()));
-  if (*entry) return run->plan.done(reigen::fail(exists_error(*run, object)));
+  if (*entry) return run->plan.done(reigen::fail(exists_error(*run, object.meta())));
   run->plan.done(WriteResult{.created = true, .entry = nullptr, .object = std::move(object)});
 }
 
@@ -90,9 +89,9 @@ void attempt(const CreateRunPtr& run) {
   write.value = store::make_bytes(encode_stored(object));
   write.expected = 0;
   write.ttl = resource.strategy->time_to_live(object);
-  call.core.store.write(std::move(write), [run, object, context, undo = std::exchange(begun.rollback, {})](Result<store::Commit> commit) mutable {
-    finish(run, object, context, std::move(undo), std::move(commit));
-  });
+  auto done = [run, written = written_form(call, Part::kMain, std::move(object)), undo = std::exchange(begun.rollback, {})](
+                  Result<store::Commit> commit) mutable { finish(run, std::move(written), std::move(undo), std::move(commit)); };
+  call.core.store.write(std::move(write), std::move(done));
 }
 
 }  // namespace

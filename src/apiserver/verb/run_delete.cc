@@ -139,6 +139,7 @@ void remove(const DeleteRunPtr& run, const store::EntryPtr& entry, api::Object o
       if (!retry(run, commit.error())) run->fail(std::move(commit).error());
       return;
     }
+    note_commit(*run->call);
     object.mut_meta().resource_version = std::to_string(commit->revision);
     run->strategy().after_delete(context, object);
     answer(run, object, true, false);
@@ -155,6 +156,7 @@ void mark(const DeleteRunPtr& run, const store::EntryPtr& entry, api::Object obj
       if (!retry(run, commit.error())) run->fail(std::move(commit).error());
       return;
     }
+    note_commit(*run->call);
     object.mut_meta().resource_version = std::to_string(commit->revision);
     if (!then_remove) return answer(run, object, false, true);
     run->marked = true;

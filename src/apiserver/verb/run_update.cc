@@ -118,6 +118,7 @@ void commit_removal(const UpdateRunPtr& run, api::Object object, int64_t expecte
       if (!retry(run, commit.error())) run->done(std::move(commit).error());
       return;
     }
+    note_commit(*run->call);
     run->strategy().after_delete(context, object);
     run->plan.done(WriteResult{.created = false, .entry = nullptr, .object = std::move(object)});
   });
@@ -135,14 +136,15 @@ void commit_update(const UpdateRunPtr& run, const store::EntryPtr& entry, api::O
   write.value = store::make_bytes(std::move(bytes));
   write.expected = entry ? entry->mod_revision : 0;
   write.ttl = run->strategy().time_to_live(object);
-  auto done = [run, object, old, context, created = !entry, undo = std::exchange(begun.rollback, {})](Result<store::Commit> commit) mutable {
+  auto done = [run, written = written_form(*run->call, run->plan.part, std::move(object)), old, context, created = !entry,
+               undo = std::exchange(begun.rollback, {})](Result<store::Commit> commit) mutable {
     if (!commit) {
       if (undo) undo();
       if (!retry(run, commit.error())) run->done(std::move(commit).error());
       return;
     }
-    if (created) run->strategy().after_create(context, object);
-    else run->strategy().after_update(context, object, old);
+    if (!created) run->strategy().after_update(context, written.object, old);
+    note_commit(*run->call, commit->entry, std::move(written));
     run->plan.done(WriteResult{.created = created, .entry = commit->entry, .object = {}});
   };
   run->call->core.store.write(std::move(write), std::move(done));

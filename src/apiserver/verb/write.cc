@@ -2,6 +2,7 @@
 
 #include "api/errors.h"
 #include "api/metav1.h"
+#include "api/protobuf.h"
 #include "apiserver/codec.h"
 #include "apiserver/core.h"
 #include "apiserver/metadata.h"
@@ -27,6 +28,18 @@ Part part_of(std::string_view subresource) {
   if (subresource == "finalize") return Part::kFinalize;
   if (subresource == "approval") return Part::kApproval;
   return Part::kMain;
+}
+
+Written written_form(Call& call, Part part, api::Object object) {
+  bool exact = api::settle_as_protobuf(object) && &object.kind() == call.resource->stored;
+  // Decoded from a request it has spare room in its texts and lists, which informers would keep for as long as the object exists.
+  bool decoded = exact && !call.body_object && part != Part::kBinding;
+  return {decoded ? object.clone() : std::move(object), exact};
+}
+
+void note_commit(Call& call, const store::EntryPtr& entry, Written written) {
+  call.core.reader.changed(*call.resource);
+  if (entry && written.exact) call.core.cache.add_written(entry, std::move(written.object));
 }
 
 StrategyContext strategy_context(Call& call, Part part, bool dry_run) {

@@ -42,6 +42,15 @@ void run_create(const CallPtr& call, CreatePlan plan);
 // Answers the result in the version the client speaks.
 void answer_write(const CallPtr& call, int code, const WriteResult& result);
 
+// The object of a write under way (stored version), and whether it is what decoding the bytes encoded from it would give.
+struct Written {
+  api::Object object;
+  bool exact = false;
+};
+Written written_form(Call& call, Part part, api::Object object);
+// For every commit of a call, before it is answered: whoever asks next sees it, and in-process watchers need not decode it.
+void note_commit(Call& call, const store::EntryPtr& entry = nullptr, Written written = {});
+
 Part part_of(std::string_view subresource);
 // Undoes what a strategy's begin_* took, unless the write takes it over.
 struct Begun {
