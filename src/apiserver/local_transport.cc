@@ -140,13 +140,11 @@ class LocalOutput final : public WatchOutput {
     }
     if (item.revision != item.entry->mod_revision) object->mut_meta().resource_version = std::to_string(item.revision);
     static_assert(static_cast<int>(WatchType::kDeleted) == static_cast<int>(client::WatchType::kDeleted));
-    ready_.emplace_back(static_cast<client::WatchType>(item.type), std::move(*object));
+    ready_.push_back({static_cast<client::WatchType>(item.type), std::move(*object)});
   }
-  // One after the other without decoding between, so that the sink wakes its reader once for all.
   void flush() override {
-    for (auto& [type, object] : ready_)
-      if (!closed_) sink_->event(type, std::move(object));
-    ready_.clear();
+    auto events = std::exchange(ready_, {});
+    if (!closed_ && !events.empty()) sink_->events(std::move(events));
   }
   void bookmark(int64_t revision, bool initial_events_end) override {
     if (!closed_) sink_->bookmark(std::to_string(revision), initial_events_end);
@@ -170,7 +168,7 @@ class LocalOutput final : public WatchOutput {
   Core& core_;
   const Resource& resource_;
   std::shared_ptr<client::WatchSink> sink_;
-  std::vector<std::pair<client::WatchType, api::Object>> ready_;
+  std::vector<client::WatchEvent> ready_;  // of the commit at hand
   std::atomic<bool> closed_{false};
   std::optional<Error> error_;
   Fn on_close_;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <shared_mutex>
+#include <span>
 
 #include "api/metav1.h"
 #include "base/log.h"
@@ -232,22 +233,30 @@ class ObjectInformer::State::Sink final : public WatchSink {
   Sink(std::weak_ptr<State> state, uint64_t number) : state_(std::move(state)), number_(number) {}
 
   void event(WatchType type, api::Object object) override { push({.kind = WatchItem::Kind::kEvent, .type = type, .object = std::move(object)}); }
+  void events(std::vector<WatchEvent> events) override {
+    std::vector<WatchItem> items;
+    items.reserve(events.size());
+    for (auto& [type, object] : events) items.push_back({.kind = WatchItem::Kind::kEvent, .type = type, .object = std::move(object)});
+    push(items);
+  }
   void bookmark(std::string version, bool) override { push({.kind = WatchItem::Kind::kBookmark, .version = std::move(version)}); }
   void closed(std::optional<Error> error) override { push({.kind = WatchItem::Kind::kClosed, .error = std::move(error)}); }
 
  private:
-  void push(WatchItem item) {
+  void push(WatchItem item) { push(std::span(&item, 1)); }
+  void push(std::span<WatchItem> items) {
     auto state = state_.lock();
     if (!state || state->stopped) return;
     {
       std::lock_guard lock(state->queue_mutex);
       if (number_ != state->watch_number) return;
-      if (state->queued.size() >= kMaxQueuedEvents) {
+      if (state->queued.size() + items.size() > kMaxQueuedEvents && !state->queued.empty()) {
         state->queued.clear();
         ++state->watch_number;
-        item = {.kind = WatchItem::Kind::kClosed, .error = Error(Code::kGone, "too many events wait for the informer")};
+        state->queued.push_back({.kind = WatchItem::Kind::kClosed, .error = Error(Code::kGone, "too many events wait for the informer")});
+      } else {
+        state->queued.insert(state->queued.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
       }
-      state->queued.push_back(std::move(item));
       if (std::exchange(state->draining, true)) return;
     }
     state->post([state = state.get()] { state->drain(); });

@@ -141,6 +141,9 @@ class Informers {
   }
   std::shared_ptr<ObjectInformer> get(const api::KindInfo& kind, const InformerOptions& options = {});
 
+  // Theirs, for who wants to be told on it.
+  const Strand& strand() const { return strand_; }
+
   void start();
   bool has_synced() const;
   // Calls fn once all informers there are now have synced.

@@ -83,11 +83,20 @@ struct Response {
 
 enum class WatchType : uint8_t { kAdded, kModified, kDeleted };
 
+struct WatchEvent {
+  WatchType type;
+  api::Object object;
+};
+
 // Gets a watch's events, one call at a time, in order, from a thread of the transport: be short, queue for yourself.
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
   virtual void event(WatchType type, api::Object object) = 0;
+  // Several in order; a transport that has them together calls this.
+  virtual void events(std::vector<WatchEvent> events) {
+    for (auto& each : events) event(each.type, std::move(each.object));
+  }
   // Everything up to `resource_version` was delivered. `initial_events_end`: the state of send_initial_events is complete.
   virtual void bookmark(std::string resource_version, bool initial_events_end) = 0;
   // The watch ended; nothing follows. No error: the server closed it in order (timeout), resume from the last version. kGone: list again.

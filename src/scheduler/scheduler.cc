@@ -30,14 +30,14 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
       : options(std::move(options)),
         informers(informers),
         executor(executor),
-        strand(executor),
+        strand(informers.strand()),
         core(this->options.scheduler_name, {this->options.initial_backoff, this->options.max_backoff, this->options.unschedulable_timeout}),
         writer(this->options.scheduler_name, transport, executor) {}
 
   const Options options;
   client::Informers& informers;
   Executor& executor;
-  Strand strand;
+  Strand strand;  // the informers': what they tell wakes no other thread
   // What happened, for the strand.
   struct Inbox {
     std::deque<Fn> events;
