@@ -148,8 +148,14 @@ def test_debug_beside_and_in_a_copy(cluster):
     cluster.kubectl("create", "-f", "-", input=manifests.pod("debugged"))
     cluster.wait_pods("app=debugged", 1)
     image = ("--image=redis", "--image-pull-policy=IfNotPresent", "--profile=general")
-    seen = cluster.kubectl("debug", "debugged", *image, "-c", "beside", "--target=main", "-i", "--", "sh", "-c", "ps; echo seen")
-    assert "sleep 1000" in seen and "seen" in seen, seen
+    # The input stays open: its end would detach from a container that keeps its own.
+    debug = cluster.popen("debug", "debugged", *image, "-c", "beside", "--target=main", "-i", "--", "sh", "-c", "read go; ps; echo seen",
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    debug.stdin.write("go\n")
+    debug.stdin.flush()
+    seen = debug.stdout.read()
+    debug.stdin.close()
+    assert debug.wait() == 0 and "sleep 1000" in seen and "seen" in seen, seen
     until("it has ended", lambda: "terminated" in cluster.json("pod", "debugged")["status"]["ephemeralContainerStatuses"][0]["state"], 10)
     assert cluster.kubectl("logs", "debugged", "-c", "beside").endswith("seen\n")
     cluster.kubectl("debug", "debugged", *image, "--copy-to=copy", "-c", "more", "--", "sleep", "1000")
