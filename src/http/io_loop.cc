@@ -53,8 +53,9 @@ void IoLoop::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    wake();
+    awake_ = true;
   }
+  ring();
   if (!thread_.joinable()) return;
   // The last owner may be a task of the loop itself; its thread then ends on its own.
   if (in_loop()) {
@@ -64,34 +65,39 @@ void IoLoop::stop() {
   }
 }
 
-void IoLoop::wake() {
-  if (awake_) return;
-  awake_ = true;
+void IoLoop::wake(std::unique_lock<std::mutex> lock) {
+  bool first = !std::exchange(awake_, true);
+  // The loop takes the lock first thing.
+  lock.unlock();
+  if (first) ring();
+}
+
+void IoLoop::ring() {
   uint64_t one = 1;
   [[maybe_unused]] ssize_t n = ::write(event_.get(), &one, sizeof one);
 }
 
 bool IoLoop::post(Fn fn) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (stopped_) return false;
   posted_.push_back({std::move(fn), nullptr});
-  wake();
+  wake(std::move(lock));
   return true;
 }
 
 bool IoLoop::post(std::shared_ptr<Runnable> runnable) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (stopped_) return false;
   posted_.push_back({nullptr, std::move(runnable)});
-  wake();
+  wake(std::move(lock));
   return true;
 }
 
 bool IoLoop::post_bulk(std::shared_ptr<Runnable> runnable) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (stopped_) return false;
   posted_bulk_.push_back(std::move(runnable));
-  wake();
+  wake(std::move(lock));
   return true;
 }
 

@@ -77,7 +77,8 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
   void run_bulk(size_t others);
   void run_timers();
   void run_round_end();
-  void wake();
+  void wake(std::unique_lock<std::mutex> lock);
+  void ring();
   int timeout_ms() const;
 
   struct Posted {
