@@ -16,6 +16,8 @@ constexpr int64_t kFormat = 1;
 // The WAL's file grows by as many zeros at once. A sync of bytes that the file already had changes no metadata, which costs a
 // journaling file system two flushes more than the data.
 constexpr int64_t kWalStep = 1 << 20;
+// SQLite's file writes at most 128 KB at once: of a call with more it takes the size's lower bits.
+constexpr int64_t kZeros = 64 << 10;
 constexpr int64_t kWalFrame = 4096 + 24;
 
 // A superseded row is found by its revision alone, so the table needs no index. `value` is NULL in a deletion.
@@ -269,10 +271,9 @@ void LogDatabase::reserve_wal(std::span<const LogRow> rows) {
   if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK || !wal || !wal->pMethods) return;
   sqlite3_int64 size = 0;
   if (wal->pMethods->xFileSize(wal, &size) != SQLITE_OK) return;
-  static const std::string zeros(kWalStep, '\0');
-  while (size < needed) {
-    if (wal->pMethods->xWrite(wal, zeros.data(), static_cast<int>(kWalStep), size) != SQLITE_OK) return;
-    size += kWalStep;
+  static const std::string zeros(kZeros, '\0');
+  for (int64_t end = (needed + kWalStep - 1) / kWalStep * kWalStep; size < end; size += kZeros) {
+    if (wal->pMethods->xWrite(wal, zeros.data(), static_cast<int>(kZeros), size) != SQLITE_OK) return;
   }
   wal_bytes_ = size;
 }
