@@ -87,17 +87,17 @@ struct Agent::State {
   Node node;                                                          // of the strand
   std::shared_ptr<const Node> shown_node = std::make_shared<Node>();  // the same for workers, under the mutex
   TimePoint status_sent{};
-  TaskGroup tasks;
+  std::shared_ptr<TaskGroup> tasks = std::make_shared<TaskGroup>();
   NodeContext context;
 
   NodeFacts facts() const { return {options.node_name, options.addresses, host.cpus * 1000, host.memory}; }
   DnsSettings dns() const { return {options.cluster_dns, options.cluster_domain, options.hollow ? "" : read_host_resolv_conf()}; }
 
   void post(std::function<void()> fn) {
-    strand.post(tasks.wrap([fn = std::move(fn)] { fn(); }));
+    strand.post(tasks->wrap([fn = std::move(fn)] { fn(); }));
   }
   void after(Duration delay, std::function<void()> fn) {
-    strand.after(delay, tasks.wrap([fn = std::move(fn)] { fn(); }));
+    strand.after(delay, tasks->wrap([fn = std::move(fn)] { fn(); }));
   }
 
   std::shared_ptr<PodWorker> worker(const std::string& uid) {
@@ -231,12 +231,12 @@ struct Agent::State {
   }
 
   void renew_lease() {
-    lease_strand.post(tasks.wrap([this] {
+    lease_strand.post(tasks->wrap([this] {
       api::MicroTime now(executor.clock().wall());
       std::string patch = fmt::format("{{\"spec\":{{\"renewTime\":\"{}\"}}}}", now.to_string());
       auto renewed = client.patch<api::coordinationv1::Lease>("kube-node-lease", options.node_name, client::PatchType::kMerge, patch);
       if (!renewed && renewed.error().code() == Code::kNotFound) create_lease(now);
-      lease_strand.after(options.lease_period, tasks.wrap([this] { renew_lease(); }));
+      lease_strand.after(options.lease_period, tasks->wrap([this] { renew_lease(); }));
     }));
   }
 
@@ -269,8 +269,8 @@ struct Agent::State {
           if (previous && (!current || previous->metadata.uid != current->metadata.uid)) gone(previous);
           if (current) changed(current);
         },
-        tasks.wrap([this] { remove_orphans(); }));
-    objects.start(tasks.wrap([this] { pods.start(); }));
+        tasks->wrap([this] { remove_orphans(); }));
+    objects.start(tasks->wrap([this] { pods.start(); }));
     if (options.hollow) return;
     after(kRefreshPeriod, [this] { refresh(); });
     after(kImageGcPeriod, [this] { collect_images(); });
@@ -402,7 +402,7 @@ void Agent::stop() {
   state_->pods.stop();
   state_->self.stop();
   state_->objects.stop();
-  state_->tasks.stop();
+  state_->tasks->stop();
 }
 
 bool Agent::registered() const {

@@ -50,8 +50,10 @@ Node hollow_node(const HollowOptions& options, size_t index, api::Time now) {
   Node node;
   node.metadata.name = hollow_name(options, index);
   auto& labels = node.metadata.labels;
-  labels["kubernetes.io/arch"] = labels["beta.kubernetes.io/arch"] = "amd64";
-  labels["kubernetes.io/os"] = labels["beta.kubernetes.io/os"] = "linux";
+  for (const char* prefix : {"", "beta."}) {
+    labels[std::string(prefix) + "kubernetes.io/arch"] = "amd64";
+    labels[std::string(prefix) + "kubernetes.io/os"] = "linux";
+  }
   labels["kubernetes.io/hostname"] = node.metadata.name;
   for (const auto& [key, value] : options.labels) labels[key] = value;
   node.spec.pod_cidr = hollow_cidr(index);

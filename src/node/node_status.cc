@@ -93,8 +93,10 @@ Node make_node(const AgentOptions& options, const HostFacts& host, const runtime
   Node node;
   node.metadata.name = options.node_name;
   auto& labels = node.metadata.labels;
-  labels["kubernetes.io/arch"] = labels["beta.kubernetes.io/arch"] = host.architecture;
-  labels["kubernetes.io/os"] = labels["beta.kubernetes.io/os"] = "linux";
+  for (const char* prefix : {"", "beta."}) {
+    labels[std::string(prefix) + "kubernetes.io/arch"] = host.architecture;
+    labels[std::string(prefix) + "kubernetes.io/os"] = "linux";
+  }
   labels["kubernetes.io/hostname"] = options.node_name;
   for (const auto& [name, value] : options.labels) labels[name] = value;
   if (!options.pod_cidrs.empty()) {

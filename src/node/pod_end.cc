@@ -139,7 +139,7 @@ void PodWorker::signal(const std::string& id, Duration grace) {
   (void)context_.runtime.kill_container(id, number);
   if (number == SIGKILL) return;
   if (slot->kill_timer) strand_.cancel(slot->kill_timer);
-  slot->kill_timer = strand_.after(grace, context_.tasks.wrap([self = shared_from_this(), id] {
+  slot->kill_timer = strand_.after(grace, tasks_->wrap([self = shared_from_this(), id] {
     Slot* slot = self->slot_of(id);
     if (self->finished_ || !slot || !slot->active()) return;
     (void)self->context_.runtime.kill_container(id, SIGKILL);

@@ -32,7 +32,12 @@ bool shows_ready(const PodStatus& status) {
 }  // namespace
 
 PodWorker::PodWorker(NodeContext& context, std::shared_ptr<const Pod> pod)
-    : context_(context), uid_(pod->metadata.uid), name_(pod->metadata.name), namespace__(pod->metadata.namespace_), strand_(context.executor) {
+    : context_(context),
+      tasks_(context.tasks),
+      uid_(pod->metadata.uid),
+      name_(pod->metadata.name),
+      namespace__(pod->metadata.namespace_),
+      strand_(context.executor) {
   set_pod(std::move(pod));
   seed_from_status();
   publish_handles();
@@ -41,13 +46,13 @@ PodWorker::PodWorker(NodeContext& context, std::shared_ptr<const Pod> pod)
 PodWorker::~PodWorker() = default;
 
 void PodWorker::post(std::function<void()> fn) {
-  strand_.post(context_.tasks.wrap([self = shared_from_this(), fn = std::move(fn)] {
+  strand_.post(tasks_->wrap([self = shared_from_this(), fn = std::move(fn)] {
     if (!self->finished_) fn();
   }));
 }
 
 void PodWorker::post_after(Duration delay, std::function<void()> fn) {
-  strand_.after(delay, context_.tasks.wrap([self = shared_from_this(), fn = std::move(fn)] {
+  strand_.after(delay, tasks_->wrap([self = shared_from_this(), fn = std::move(fn)] {
     if (!self->finished_) fn();
   }));
 }

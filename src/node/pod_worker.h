@@ -34,7 +34,7 @@ struct Rejection {
   std::string reason, message;  // status.reason of the Failed pod, and the event's message
 };
 
-// What all workers of a node share. Outlives them; `tasks` is stopped before anything else goes.
+// What all workers of a node share, until `tasks` is stopped. A worker that a callback still holds then knows `tasks` alone.
 struct NodeContext {
   const AgentOptions& options;
   client::Client client;
@@ -48,7 +48,7 @@ struct NodeContext {
   DnsSettings dns;
   std::function<std::optional<Rejection>(const api::corev1::Pod&)> admit;
   std::function<void(const std::string& uid)> finished;  // the pod is gone from API and node
-  TaskGroup& tasks;
+  std::shared_ptr<TaskGroup> tasks;
 };
 
 // What exec, attach and logs need to know of a container.
@@ -174,6 +174,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   bool is_early(const api::corev1::Probe& probe, const ProbeState& state) const;
 
   NodeContext& context_;
+  const std::shared_ptr<TaskGroup> tasks_;
   const std::string uid_, name_, namespace__;
   Strand strand_;
   // All of the strand.

@@ -27,7 +27,7 @@ uint64_t hash_bytes(std::string_view bytes, uint64_t seed) {
     h ^= h >> 29;
   }
   uint64_t tail = 0;
-  std::memcpy(&tail, p, n);
+  if (n > 0) std::memcpy(&tail, p, n);
   h = (h ^ tail) * kMultiplier;
   h ^= h >> 32;
   h *= 0xD6E8FEB86659FD93;
