@@ -2,7 +2,7 @@
 add_custom_target(unit_tests)
 add_custom_target(threaded_tests)
 add_custom_target(fuzzers)
-set(REIGEN_THREADED base http store client apiserver)
+set(REIGEN_THREADED base http store client apiserver runtime node)
 set(REIGEN_PRECOMPILE <algorithm> <charconv> <chrono> <functional> <map> <memory> <mutex> <optional> <string> <vector> <fmt/core.h>)
 
 # reigen_module(name LEVEL n DEPS modules... LIBS libraries... [EXTRA_SOURCES generated files...] [INCLUDE_DIRS folders...])

@@ -153,7 +153,8 @@ class Transcoder {
     else out_ += bracket;
   }
 
-  static bool is_empty_text(const Place& place) { return place.end - place.last == 2 && place.last[1] == 0; }
+  // Once on the wire, as a text (wire type 2) of no bytes.
+  static bool is_empty_text(const Place& place) { return place.count == 1 && place.end - place.last == 2 && (place.last[0] & 7) == 2 && place.last[1] == 0; }
 
   bool member(const Member& member, const Place& place) {
     const FieldDesc& field = *member.field;

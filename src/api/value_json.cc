@@ -449,7 +449,8 @@ void append_json_double(std::string& out, double number) {
     end = std::to_chars(buffer, buffer + sizeof(buffer), number, std::chars_format::scientific).ptr;
     text = std::string_view(buffer, end);
     size_t mark = text.find('e');
-    int power = std::atoi(buffer + mark + 1);
+    int power = 0;
+    std::from_chars(buffer + mark + 2, end, power);  // behind "e+"
     int fraction = 0;
     for (char c : text.substr(0, mark)) {
       if (c != '.') out += c;

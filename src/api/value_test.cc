@@ -21,7 +21,8 @@ TEST(Value, KeepsIntegersApartFromFloatingPoint) {
 }
 
 TEST(Value, PrintsNumbersAndTextAsGoDoes) {
-  EXPECT_EQ(round("[0.1,1e-7,1.5e-9,1e21,123456789012345680000,-2.50]"), "[0.1,1e-7,1.5e-9,1e+21,123456789012345680000,-2.5]");
+  EXPECT_EQ(round("[0.1,1e-7,1.5e-9,1e21,123456789012345680000,22111111111111111111,-2.50]"),
+            "[0.1,1e-7,1.5e-9,1e+21,123456789012345680000,22111111111111110000,-2.5]");
   EXPECT_EQ(round(R"("<a&b>\u2028\u0001\/\ud83d\ude00\ud800x")"), "\"\\u003ca\\u0026b\\u003e\\u2028\\u0001/\xF0\x9F\x98\x80\xEF\xBF\xBDx\"");
   EXPECT_EQ(round("\"\xff\""), "\"\xEF\xBF\xBD\"");
 }

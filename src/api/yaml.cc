@@ -80,7 +80,9 @@ class Builder : public YAML::EventHandler {
   Value take() { return std::move(root_); }
   bool saw_content() const { return content_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  int begins_at() const { return begins_at_; }  // in the text; of the first event
+
+  void OnDocumentStart(const YAML::Mark& mark) override { begins_at_ = mark.pos; }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(Value(), mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -212,6 +214,7 @@ class Builder : public YAML::EventHandler {
   YamlNotes* notes_;
   size_t spent_ = 0;
   bool content_ = false;
+  int begins_at_ = 0;
   Value root_;
   std::vector<Frame> frames_;
   std::map<YAML::anchor_t, Anchor> anchors_;
@@ -238,9 +241,12 @@ Result<std::vector<Value>> read(std::string_view text, const YamlLimits& limits,
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    while (documents.size() < max) {
+    for (int previous = -1; documents.size() < max;) {
       Builder builder(limits, text.size(), notes);
       if (!parser.HandleNextDocument(builder)) break;
+      // Before some tokens the library finds one empty document after the other.
+      if (builder.begins_at() <= previous) return fail(Code::kInvalidArgument, "error converting YAML to JSON: yaml: did not find expected <document start>");
+      previous = builder.begins_at();
       if (builder.saw_content()) documents.push_back(builder.take());
     }
   } catch (const YAML::Exception& error) {

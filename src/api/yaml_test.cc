@@ -50,6 +50,13 @@ TEST(Yaml, BoundsAliasesAndDepth) {
   EXPECT_NE(json_of(std::string(3000, '[')).find("error converting YAML"), std::string::npos);
 }
 
+TEST(Yaml, EndsWhereTheLibraryFindsDocumentsWithoutEnd) {
+  EXPECT_FALSE(parse_yaml_stream("!,\v-"));
+  auto documents = parse_yaml_stream("---\n---\na: 1\n---\n...\n---\nb: 2\n");
+  ASSERT_TRUE(documents) << documents.error().message();
+  EXPECT_EQ(documents->size(), 2u);
+}
+
 TEST(Yaml, WritesWhatItReadsBack) {
   auto value = *parse_json(R"({"a":{"b":[{"c":1,"d":["x","yes","1"]},[]],"e":{}},"text":"two\nlines\n","n":null,"s":"- x: #","t":"tail ","k y":1.5})");
   auto back = parse_yaml(to_yaml(value));

@@ -180,15 +180,19 @@ Result<SandboxStatus> CrunRuntime::create_sandbox(const SandboxSpec& spec) {
     TRY(state_->cgroups.make(sandbox->cgroup));
     if (auto done = state_->cgroups.apply(sandbox->cgroup, limits_of(spec.resources)); !done) LOG(kWarning, "runtime", "{}", done.error().message());
     if (!spec.host_ipc) TRY(linux::mount_tmpfs(folder + "/shm", "mode=1777,size=65536k"));
-    TRY_ASSIGN(sandbox->status.init_pid, make_namespaces(state_->wrapper(), folder, spec));
-    if (sandbox->status.init_pid) {
-      sandbox->init_start = process_start_time(sandbox->status.init_pid).value_or(0);
-      record.set_number("init_pid", sandbox->status.init_pid);
+    TRY_ASSIGN(int init_pid, make_namespaces(state_->wrapper(), folder, spec));
+    {
+      std::lock_guard lock(state_->mutex);  // list_sandboxes() knows it already
+      sandbox->status.init_pid = init_pid;
+      sandbox->init_start = init_pid ? process_start_time(init_pid).value_or(0) : 0;
+      if (!spec.host_network) sandbox->status.netns_path = folder + "/net";
+      sandbox->status.ready = true;
+    }
+    if (init_pid) {
+      record.set_number("init_pid", init_pid);
       record.set_number("init_start", static_cast<int64_t>(sandbox->init_start));
       TRY(record.save(state_->sandbox_data(spec.id) + "/record"));
     }
-    if (!spec.host_network) sandbox->status.netns_path = folder + "/net";
-    sandbox->status.ready = true;
     return {};
   };
   if (auto made = make(); !made) {
