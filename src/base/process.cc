@@ -26,31 +26,49 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
+struct Start {
+  const char* path;
+  char** argv;
+  char** env;
+  const char* directory;  // null: ours
+  int std_fds[3];
+  const std::vector<std::pair<int, int>>& fds;
+  bool new_session;
+  int error_fd;
+};
+
 // In the child between vfork and exec, in the parent's memory: only async-signal-safe calls. Never returns.
-[[noreturn]] void exec_child(const char* path, char** argv, char** env, const char* directory, const int std_fds[3], const std::pair<int, int>* fds,
-                             size_t fd_count, bool new_session, int error_fd) {
+[[noreturn]] void exec_child(const Start& start) {
   ::signal(SIGPIPE, SIG_DFL);
-  if (new_session) ::setsid();
+  if (start.new_session) ::setsid();
   int base = 1000;  // first move everything out of the way of the target numbers
   int moved[3];
-  for (int i = 0; i < 3; ++i) moved[i] = ::fcntl(std_fds[i], F_DUPFD_CLOEXEC, base);
+  for (int i = 0; i < 3; ++i) moved[i] = ::fcntl(start.std_fds[i], F_DUPFD_CLOEXEC, base);
   int extra[16];
-  for (size_t i = 0; i < fd_count && i < 16; ++i) extra[i] = ::fcntl(fds[i].first, F_DUPFD_CLOEXEC, base);
-  error_fd = ::fcntl(error_fd, F_DUPFD_CLOEXEC, base);
+  size_t fd_count = std::min<size_t>(start.fds.size(), 16);
+  for (size_t i = 0; i < fd_count; ++i) extra[i] = ::fcntl(start.fds[i].first, F_DUPFD_CLOEXEC, base);
+  int error_fd = ::fcntl(start.error_fd, F_DUPFD_CLOEXEC, base);
   ::syscall(SYS_close_range, 3u, 999u, 0u);
   for (int i = 0; i < 3; ++i) ::dup2(moved[i], i);
-  for (size_t i = 0; i < fd_count && i < 16; ++i) ::dup2(extra[i], fds[i].second);
+  for (size_t i = 0; i < fd_count; ++i) ::dup2(extra[i], start.fds[i].second);
   int error = 0;
-  if (directory && ::chdir(directory) != 0) error = errno;
+  if (start.directory && ::chdir(start.directory) != 0) error = errno;
   if (!error) {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execve(path, argv, env);
+    ::execve(start.path, start.argv, start.env);
     error = errno;
   }
   [[maybe_unused]] auto written = ::write(error_fd, &error, sizeof error);
   ::_exit(127);
+}
+
+// A function of its own, so that the parent's variables are not in registers that the child uses.
+[[gnu::noinline]] pid_t start_child(const Start& start) {
+  pid_t pid = ::vfork();
+  if (pid == 0) exec_child(start);
+  return pid;
 }
 
 Result<int> decode_wait(int status) {
@@ -80,21 +98,23 @@ Result<Child> Child::start(const Command& command, Fd in, Fd out, Fd err) {
   if (command.argv.empty()) return fail(Code::kInvalidArgument, "empty command");
   TRY_ASSIGN(std::string path, find_program(command.argv[0]));
   Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  int std_fds[3] = {in ? in.get() : null.get(), out ? out.get() : null.get(), err ? err.get() : null.get()};
   TRY_ASSIGN(Pipe started, open_pipe());
   auto argv = pointers(command.argv);
   auto env = pointers(command.env);
-  char** envp = command.env.empty() ? environ : env.data();
-  const char* directory = command.directory.empty() ? nullptr : command.directory.c_str();
+  Start start{.path = path.c_str(),
+              .argv = argv.data(),
+              .env = command.env.empty() ? environ : env.data(),
+              .directory = command.directory.empty() ? nullptr : command.directory.c_str(),
+              .std_fds = {in ? in.get() : null.get(), out ? out.get() : null.get(), err ? err.get() : null.get()},
+              .fds = command.fds,
+              .new_session = command.new_session,
+              .error_fd = started.write.get()};
   // The child borrows our memory until it is the program: a fork would copy the page tables of a server that may be large, and every
   // thread would pay for it in page faults. No handler of ours may run in there, so signals wait.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  pid_t pid = ::vfork();
-  if (pid == 0) {
-    exec_child(path.c_str(), argv.data(), envp, directory, std_fds, command.fds.data(), command.fds.size(), command.new_session, started.write.get());
-  }
+  pid_t pid = start_child(start);
   int fork_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail_errno("fork", fork_error);
