@@ -1,7 +1,7 @@
 """Bad input: each gets one clear error that names what and where, a code, and leaves nothing behind."""
 import json, os, shutil, signal, socket, subprocess, tempfile, urllib.error, urllib.request, ssl
 
-from cluster import IMAGES, REIGEN, Cluster, Failed, free_port, run, until
+from cluster import IMAGES, KUBECTL, REIGEN, Cluster, Failed, free_port, run, until
 import manifests
 
 
@@ -78,7 +78,7 @@ def test_wrong_credentials(control_plane):
     assert code == 401 and status["reason"] == "Unauthorized" and status["message"] == "Unauthorized", (code, status)
     code, status = raw(control_plane, "/api/v1/pods")
     assert code == 403 and 'User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope' in status["message"], (code, status)
-    code, _, err = run(["kubectl", "--kubeconfig", "/dev/null", "--server", control_plane.url, "--insecure-skip-tls-verify", "--token", "wrong", "get", "pods"], check=False)
+    code, _, err = run([KUBECTL, "--kubeconfig", "/dev/null", "--server", control_plane.url, "--insecure-skip-tls-verify", "--token", "wrong", "get", "pods"], check=False)
     assert code == 1 and "You must be logged in to the server" in err, err
 
 
@@ -170,7 +170,7 @@ def test_no_root_with_an_agent_is_said_and_without_one_is_fine():
         port = free_port()
         alone = subprocess.Popen([binary, "server", "--data-dir", f"{folder}/alone", "--disable-agent", "--https-port", str(port)], preexec_fn=as_nobody, stderr=subprocess.DEVNULL)
         try:
-            until("it serves", lambda: run(["kubectl", "--kubeconfig", f"{folder}/alone/kubeconfig", "get", "--raw", "/readyz"])[1] == "ok", 30)
+            until("it serves", lambda: run([KUBECTL, "--kubeconfig", f"{folder}/alone/kubeconfig", "get", "--raw", "/readyz"])[1] == "ok", 30)
             assert os.stat(f"{folder}/alone/kubeconfig").st_mode & 0o777 == 0o600
         finally:
             alone.terminate()

@@ -1,7 +1,7 @@
 """The command on its host: settings from flags, variables and the file; check, completion; clusters side by side; hollow agents; a full disk."""
 import json, os, shutil, socket, sqlite3, ssl, subprocess, tempfile, time, urllib.request
 
-from cluster import REIGEN, Cluster, Failed, free_port, run, until
+from cluster import KUBECTL, REIGEN, Cluster, Failed, free_port, run, until
 import manifests
 
 
@@ -14,7 +14,7 @@ def test_settings_come_from_the_file_the_variable_and_the_flag():
         process = subprocess.Popen([REIGEN, "server", "--config", f"{folder}/config.yaml", "--write-kubeconfig", f"{folder}/flag"], stderr=subprocess.DEVNULL,
                                    env={**os.environ, "REIGEN_HTTPS_PORT": str(port), "REIGEN_WRITE_KUBECONFIG": f"{folder}/variable"})
         def service():
-            return json.loads(run(["kubectl", "--kubeconfig", f"{folder}/flag", "get", "service", "kubernetes", "-o", "json"])[1])
+            return json.loads(run([KUBECTL, "--kubeconfig", f"{folder}/flag", "get", "service", "kubernetes", "-o", "json"])[1])
         assert until("it serves", service, 20)["spec"]["clusterIP"] == "10.97.0.1"
         assert f":{port}" in open(f"{folder}/flag").read() and not os.path.exists(f"{folder}/variable") and not os.path.exists(f"{folder}/no")
         assert os.stat(f"{folder}/flag").st_mode & 0o777 == 0o600
@@ -34,7 +34,7 @@ def test_the_kubeconfig_is_merged_only_when_asked():
         for flags in ([], ["--merge-kubeconfig"]):
             process = subprocess.Popen([REIGEN, "server", "--data-dir", f"{home}/data", "--https-port", str(free_port()), "--disable-agent", *flags], stderr=subprocess.DEVNULL, env={**os.environ, "HOME": home})
             try:
-                kubectl = ["kubectl", "--kubeconfig", f"{home}/.kube/config" if flags else f"{home}/data/kubeconfig"]
+                kubectl = [KUBECTL, "--kubeconfig", f"{home}/.kube/config" if flags else f"{home}/data/kubeconfig"]
                 until("it has an id", lambda: os.path.exists(f"{home}/data/instance"), 20)
                 context = "reigen-" + open(f"{home}/data/instance").read().strip()
                 until("it serves", lambda: run([*kubectl, *(["--context", context] if flags else []), "get", "--raw", "/readyz"])[1] == "ok", 20)

@@ -1,7 +1,7 @@
 """Objects with the real kubectl: apply, diff, explain, wait, the output forms, edits, the creations. None of it needs a node."""
 import base64, json, os, stat, tempfile
 
-from cluster import KUBECTL_OLD, ROOT, TODO, run, until
+from cluster import KUBECTL, KUBECTL_OLD, ROOT, TODO, run, until
 import manifests
 
 DEPLOYMENT = f"{TODO}/kubernetes-deployments"
@@ -121,7 +121,7 @@ def test_edit_with_an_editor(control_plane):
         editor = f"{folder}/editor"
         open(editor, "w").write("#!/bin/sh\nsed -i s/before/after/ \"$1\"\n")
         os.chmod(editor, 0o755)
-        command = [os.environ.get("KUBECTL", "kubectl"), "--kubeconfig", control_plane.kubeconfig, "edit", "configmap", "edited"]
+        command = [KUBECTL, "--kubeconfig", control_plane.kubeconfig, "edit", "configmap", "edited"]
         out = run(command, env={**os.environ, "EDITOR": editor, "KUBE_EDITOR": editor})[1]
     assert "configmap/edited edited" in out, out
     assert control_plane.json("configmap", "edited")["data"] == {"word": "after"}
@@ -140,7 +140,7 @@ def test_the_creations(control_plane):
     assert claims["sub"] == "system:serviceaccount:made:robot", claims
     control_plane.kubectl("create", "role", "reader", "--verb=get,list", "--resource=secrets", "-n", "made")
     control_plane.kubectl("create", "rolebinding", "robot-reads", "--role=reader", "--serviceaccount=made:robot", "-n", "made")
-    robot = ["kubectl", "--server", control_plane.url, "--insecure-skip-tls-verify", "--token", token, "--kubeconfig", "/dev/null", "-n", "made"]
+    robot = [KUBECTL, "--server", control_plane.url, "--insecure-skip-tls-verify", "--token", token, "--kubeconfig", "/dev/null", "-n", "made"]
     until("the binding counts", lambda: "password" in run([*robot, "get", "secrets"])[1], 5)
     code, _, err = run([*robot, "get", "pods"], check=False)
     assert code == 1 and 'User "system:serviceaccount:made:robot" cannot list resource "pods"' in err, err
