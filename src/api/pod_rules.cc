@@ -1,9 +1,12 @@
 #include "api/pod_rules.h"
 
+#include <algorithm>
 #include <map>
 #include <string_view>
 
 #include "api/corev1.h"
+#include "api/docker_names.h"
+#include "api/metav1.h"
 
 namespace reigen::api {
 namespace {
@@ -42,6 +45,14 @@ std::string qos_class(const corev1::PodSpec& spec) {
   for (const auto& container : spec.init_containers) look(container);
   if (requests.empty() && limits.empty()) return "BestEffort";
   return guaranteed && requests == limits ? "Guaranteed" : "Burstable";
+}
+
+bool is_container_pod(const corev1::Pod& pod) {
+  const std::string* id = pod.metadata.annotations.get(kContainerAnnotation);
+  if (!id) return false;
+  return std::ranges::any_of(pod.metadata.owner_references, [&](const metav1::OwnerReference& owner) {
+    return owner.kind == "Container" && owner.api_version == "docker.reigen.dev/v1" && owner.name == *id && owner.controller.value_or(false);
+  });
 }
 
 }  // namespace reigen::api

@@ -6,6 +6,7 @@
 namespace reigen::api {
 
 namespace corev1 {
+struct Pod;
 struct PodSpec;
 struct Taint;
 struct Toleration;
@@ -17,5 +18,9 @@ bool tolerates(const corev1::Toleration& toleration, const corev1::Taint& taint)
 // "Guaranteed" (every container limits both CPU and memory, and the limits' sums are the requests' sums), "BestEffort" (no container
 // names either) or "Burstable".
 std::string qos_class(const corev1::PodSpec& spec);
+
+// A run of a Container of docker.reigen.dev: it has the annotation kContainerAnnotation, and the Container so named is its controller. Only the
+// container-controller can make one (admission plug-in ContainerLink). It counts against no limit of pods, and takes no pod address.
+bool is_container_pod(const corev1::Pod& pod);
 
 }  // namespace reigen::api

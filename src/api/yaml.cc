@@ -62,10 +62,12 @@ std::optional<double> parse_float(std::string_view text) {
 }
 
 // A plain scalar by YAML 1.1's rules, as go-yaml resolves it.
-Value resolve(std::string_view text) {
+Value resolve(std::string_view text, bool words_are_text = false) {
   if (text.empty() || one_of(text, {"~", "null", "Null", "NULL"})) return Value();
-  if (one_of(text, {"true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})) return Value(true);
-  if (one_of(text, {"false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off", "OFF"})) return Value(false);
+  if (one_of(text, {"true", "True", "TRUE"})) return Value(true);
+  if (one_of(text, {"false", "False", "FALSE"})) return Value(false);
+  if (!words_are_text && one_of(text, {"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})) return Value(true);
+  if (!words_are_text && one_of(text, {"n", "N", "no", "No", "NO", "off", "Off", "OFF"})) return Value(false);
   char first = text[0];
   if (!(first >= '0' && first <= '9') && first != '-' && first != '+' && first != '.') return Value(text);
   if (auto integer = parse_integer(text)) return Value(*integer);
@@ -84,17 +86,23 @@ class Builder : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override { begins_at_ = mark.pos; }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(Value(), mark, anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (!at_key()) note(mark, "");
+    place(Value(), mark, anchor);
+  }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (!at_key()) note(mark, "");
     auto found = anchors_.find(anchor);
     if (found == anchors_.end()) stop(mark, "unknown anchor");
     spend(found->second.nodes, mark);
     place(Value(found->second.value), mark, 0);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
-    bool plain = tag == "?" || tag.empty();
+    bool local = tag.size() > 1 && tag[0] == '!';
+    bool plain = tag == "?" || tag.empty() || local;
     bool key = !frames_.empty() && frames_.back().is_map && !frames_.back().key;
-    Value value = plain ? resolve(text) : Value(text);
+    Value value = plain ? resolve(text, limits_.words_are_text) : Value(text);
+    if (!key) note(mark, tag);
     if (tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" || tag == "tag:yaml.org,2002:bool" || tag == "tag:yaml.org,2002:null")
       value = resolve(text);
     if (key && plain && text == "<<") {
@@ -104,11 +112,13 @@ class Builder : public YAML::EventHandler {
     }
     place(std::move(value), mark, anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    note(mark, tag);
     open(Value::array(), false, mark, anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    note(mark, tag);
     open(Value::object(), true, mark, anchor);
   }
   void OnMapEnd() override {
@@ -137,6 +147,27 @@ class Builder : public YAML::EventHandler {
     Value value;
     size_t nodes;
   };
+
+  bool at_key() const { return !frames_.empty() && frames_.back().is_map && !frames_.back().key; }
+
+  // A value begins here: where it stands.
+  void note(const YAML::Mark& mark, const std::string& tag) {
+    if (!notes_ || !notes_->want_marks || frames_.empty()) return;
+    std::string path;
+    int line = mark.line;
+    for (const auto& frame : frames_) {
+      if (!frame.is_map) {
+        (path += '/') += std::to_string(frame.value.size());
+      } else if (frame.key && !frame.key->merge) {
+        path += '/';
+        for (char c : frame.key->name) path += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+        line = &frame == &frames_.back() ? frame.key->line : line;
+      } else {
+        return;  // a key, or what is merged
+      }
+    }
+    notes_->marks.push_back({std::move(path), line + 1, tag.size() > 1 && tag[0] == '!' ? tag : ""});
+  }
 
   [[noreturn]] static void stop(const YAML::Mark& mark, const std::string& what) { throw YAML::ParserException(mark, what); }
 

@@ -16,10 +16,20 @@ struct YamlLimits {
   size_t max_depth = 1000;
   // Nodes of the result, aliases resolved, per document; but at least so many times the input's bytes: bounds "billion laughs".
   size_t max_nodes = 1'000'000;
+  // As go-yaml v3 reads into an interface: yes, no, on, off, y, n stay text.
+  bool words_are_text = false;
 };
 struct YamlNotes {
   // Keys given twice in one mapping: `line 3: key "a" already set in map`.
   std::vector<std::string> duplicates;
+  // Where each member and item stands and what local tag it has, when asked for. What an alias stands for has no marks of its own.
+  bool want_marks = false;
+  struct Mark {
+    std::string path;  // a JSON pointer: "/services/web/ports/0"
+    int line = 0;      // of its key, from 1
+    std::string tag;   // "!reset"; empty without
+  };
+  std::vector<Mark> marks;
 };
 
 // One document; further ones are ignored, as in kube-apiserver. An empty one is null. JSON is YAML, too. kInvalidArgument:

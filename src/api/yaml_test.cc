@@ -39,6 +39,16 @@ TEST(Yaml, NamesTheLineOfAnError) {
   EXPECT_EQ(notes.duplicates, std::vector<std::string>{"line 3: key \"a\" already set in map"});
 }
 
+TEST(Yaml, TellsWhereMembersStandAndTheirLocalTags) {
+  YamlNotes notes{.want_marks = true};
+  auto value = parse_yaml("a:\n  b/c: !reset\n  d: !override [1,\n    {x: 2}]\ne: yes\n", {.words_are_text = true}, &notes);
+  ASSERT_TRUE(value);
+  EXPECT_EQ(value->text_at({"e"}), "yes");
+  std::string seen;
+  for (const auto& mark : notes.marks) seen += mark.path + ":" + std::to_string(mark.line) + mark.tag + " ";
+  EXPECT_EQ(seen, "/a:1 /a/b~1c:2!reset /a/d:3!override /a/d/0:3 /a/d/1:4 /a/d/1/x:4 /e:5 ");
+}
+
 TEST(Yaml, BoundsAliasesAndDepth) {
   std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
   for (int i = 1; i < 9; ++i) {

@@ -21,12 +21,12 @@ namespace {
 
 using api::corev1::ConfigMap;
 
-// A server over a store that commits on the caller's thread, under a simulated clock.
+// A server over a store that commits on the caller's thread unless said otherwise, under a simulated clock.
 class ApiServerTest : public testing::Test {
  protected:
-  ApiServerTest() {
+  explicit ApiServerTest(bool inline_commit = true) {
     std::filesystem::remove_all(directory_);
-    auto store = store::EmbeddedStore::open({.directory = directory_, .executor = &executor_, .inline_commit = true});
+    auto store = store::EmbeddedStore::open({.directory = directory_, .executor = inline_commit ? &executor_ : nullptr, .inline_commit = inline_commit});
     EXPECT_TRUE(store);
     store_ = std::move(*store);
     server_ = std::make_unique<ApiServer>(ApiServerOptions{}, *store_, executor_, random_);
@@ -109,6 +109,32 @@ TEST_F(ApiServerTest, an_update_that_changes_nothing_writes_nothing) {
   auto same = transport_->call(update);
   ASSERT_TRUE(same) << same.error().message();
   EXPECT_EQ(same->object.meta().resource_version, created->object.meta().resource_version);
+}
+
+class ApiServerWithCommitsAside : public ApiServerTest {
+ protected:
+  ApiServerWithCommitsAside() : ApiServerTest(false) {}
+};
+
+// Who is told of a conflict reads again, and has to find what it lost against.
+TEST_F(ApiServerWithCommitsAside, a_conflict_is_told_when_what_it_is_with_can_be_read) {
+  auto created = create("a");
+  ASSERT_TRUE(created);
+  client::Request stale = request(client::Verb::kUpdate, "a");
+  stale.body = created->object;
+  stale.body.mut<ConfigMap>().data["k"] = "1";
+  ASSERT_TRUE(transport_->call(stale));
+  const std::string key = "/registry/configmaps/default/a";
+  for (int i = 0; i < 100; ++i) {
+    auto entry = *store_->get(key);
+    ASSERT_TRUE(entry);
+    store_->write({.key = key, .value = entry->value}, [](Result<store::Commit>) {});
+    auto written = (*store_->get_latest(key))->mod_revision;
+    auto late = transport_->call(stale);
+    ASSERT_FALSE(late);
+    EXPECT_EQ(api::status_of(late.error()).code, 409);
+    EXPECT_GE(store_->current_revision(), written) << i;
+  }
 }
 
 TEST_F(ApiServerTest, pages_of_a_list_show_one_state) {

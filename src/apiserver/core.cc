@@ -10,7 +10,7 @@ Core::Core(store::Store& store_, Executor& executor_, Random& random_, size_t ca
       executor(executor_),
       random(random_),
       discovery(registry),
-      cache(cache_bytes),
+      cache(cache_bytes, executor_.clock()),
       reader(store_, registry, cache),
       rbac(reader),
       frames(std::make_unique<WatchFrames>()) {}

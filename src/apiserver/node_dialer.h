@@ -20,6 +20,8 @@ class RemoteCommandSession;
 
 namespace reigen::apiserver {
 
+class NodeContainers;  // node_containers.h
+
 struct PodTarget {
   std::string node, namespace_, name, uid;
 };
@@ -48,6 +50,8 @@ struct NodeHttpResponse {
   int status = 200;
   std::string content_type;
   std::string body;
+  std::string location = {};                     // of a redirection
+  std::shared_ptr<ByteStream> stream = nullptr;  // the body, in place of `body`
 };
 
 class NodeDialer {
@@ -75,6 +79,9 @@ class NodeDialer {
 
   using HttpDone = std::move_only_function<void(Result<NodeHttpResponse>)>;
   virtual void node_http(NodeHttpRequest request, HttpDone done) = 0;
+
+  // Docker's side of the nodes; null where there is none. Lives as long as the dialer.
+  virtual NodeContainers* containers() { return nullptr; }
 };
 
 }  // namespace reigen::apiserver

@@ -9,12 +9,13 @@ namespace reigen::apiserver {
 namespace {
 
 constexpr size_t kSlotBytes = 200;
+constexpr Duration kUnused = std::chrono::minutes(1);
 // A decoded object takes some four times its protobuf.
 constexpr size_t kDecodedFactor = 4;
 
 }  // namespace
 
-ObjectCache::ObjectCache(size_t max_bytes) : max_shard_bytes_(max_bytes / kShards) {}
+ObjectCache::ObjectCache(size_t max_bytes, Clock& clock) : max_shard_bytes_(max_bytes / kShards), clock_(clock) {}
 
 void ObjectCache::add_written(const store::EntryPtr& entry, api::Object object) {
   object.mut_meta().resource_version = std::to_string(entry->mod_revision);
@@ -45,7 +46,18 @@ void ObjectCache::put(int64_t revision, const api::KindInfo* kind, const api::Ob
     if (slot.json) slot.bytes -= slot.json->size(), shard.bytes -= slot.json->size();
     slot.json = *json, slot.kind = kind, slot.bytes += bytes, shard.bytes += bytes;
   }
-  while (shard.bytes > max_shard_bytes_ && shard.used.size() > 1) {
+  touch(shard, found->second);
+  shrink(shard);
+}
+
+void ObjectCache::touch(Shard& shard, std::list<Slot>::iterator slot) {
+  shard.used.splice(shard.used.begin(), shard.used, slot);
+  slot->last_used = clock_.now();
+}
+
+void ObjectCache::shrink(Shard& shard) {
+  TimePoint stale = shard.used.front().last_used - kUnused;
+  while (shard.used.size() > 1 && (shard.bytes > max_shard_bytes_ || shard.used.back().last_used < stale)) {
     shard.bytes -= shard.used.back().bytes;
     shard.by_revision.erase(shard.used.back().revision);
     shard.used.pop_back();
@@ -58,7 +70,7 @@ Result<api::Object> ObjectCache::stored(const store::EntryPtr& entry, const Reso
     std::lock_guard lock(shard.mutex);
     auto found = shard.by_revision.find(entry->mod_revision);
     if (found != shard.by_revision.end() && found->second->object) {
-      shard.used.splice(shard.used.begin(), shard.used, found->second);
+      touch(shard, found->second);
       return found->second->object;
     }
   }
@@ -97,7 +109,7 @@ store::Bytes ObjectCache::find_json(const store::EntryPtr& entry, const Resource
   std::lock_guard lock(shard.mutex);
   auto found = shard.by_revision.find(entry->mod_revision);
   if (found == shard.by_revision.end() || found->second->kind != resource.kind) return nullptr;
-  shard.used.splice(shard.used.begin(), shard.used, found->second);
+  touch(shard, found->second);
   return found->second->json;
 }
 

@@ -1,5 +1,6 @@
-// ObjectCache: the decoded and the encoded forms of stored values, shared by gets, lists, watches and readers. Bounded by bytes; at the
-// bound what was used least recently goes. A form is found by the revision of its write, which names a value for ever.
+// ObjectCache: the decoded and the encoded forms of stored values, shared by gets, lists, watches and readers. A form is found by the
+// revision of its write, which names a value for ever. Bounded by bytes; at the bound what was used least recently goes. What nobody
+// used for a minute goes with a later write, since most revisions are superseded by then.
 //
 // Thread-safe.
 #pragma once
@@ -13,6 +14,7 @@
 #include <unordered_map>
 
 #include "api/object.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "store/store.h"
 
@@ -22,7 +24,7 @@ struct Resource;
 
 class ObjectCache {
  public:
-  explicit ObjectCache(size_t max_bytes);
+  ObjectCache(size_t max_bytes, Clock& clock);
 
   enum class Keep : unsigned char { kYes, kNo };  // kNo: take it from the cache, but do not fill the cache (long lists)
 
@@ -49,6 +51,7 @@ class ObjectCache {
     api::Object object;
     store::Bytes json;
     size_t bytes = 0;
+    TimePoint last_used{};
   };
   struct Shard {
     std::mutex mutex;
@@ -61,7 +64,11 @@ class ObjectCache {
   store::Bytes find_json(const store::EntryPtr& entry, const Resource& resource);
   void put(int64_t revision, const api::KindInfo* kind, const api::Object* object, const store::Bytes* json, size_t bytes);
 
+  void touch(Shard& shard, std::list<Slot>::iterator slot);  // the shard's mutex is held
+  void shrink(Shard& shard);                                 // likewise
+
   size_t max_shard_bytes_;
+  Clock& clock_;
   mutable std::array<Shard, kShards> shards_;
 };
 

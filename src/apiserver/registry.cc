@@ -20,6 +20,7 @@ constexpr StoragePlace kPlaces[] = {
     {"apiextensions.k8s.io", "customresourcedefinitions", "apiextensions.k8s.io/customresourcedefinitions"},
     {"apiregistration.k8s.io", "apiservices", "apiregistration.k8s.io/apiservices"},
     {"docker.reigen.dev", "containers", "docker.reigen.dev/containers"},
+    {"docker.reigen.dev", "nameclaims", "docker.reigen.dev/nameclaims"},
     {"docker.reigen.dev", "networks", "docker.reigen.dev/networks"},
     {"docker.reigen.dev", "volumes", "docker.reigen.dev/volumes"},
 };
@@ -43,7 +44,6 @@ constexpr Note kNotActing[] = {
     {"batch", "jobs", "Job: stored, but no controller acts on it yet: no pods will be made"},
     {"batch", "cronjobs", "CronJob: stored, but no controller acts on it yet: no jobs will be made"},
     {"autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler: stored, but no controller acts on it yet: nothing will be scaled"},
-    {"policy", "poddisruptionbudgets", "PodDisruptionBudget: stored, but no controller acts on it yet: evictions are not limited"},
     {"networking.k8s.io", "ingresses", "Ingress: stored, but no controller acts on it yet: no traffic will be routed"},
     {"networking.k8s.io", "networkpolicies", "NetworkPolicy: stored, but not enforced yet: traffic is not restricted"},
     {"", "resourcequotas", "ResourceQuota: stored, but not enforced yet"},
@@ -108,6 +108,7 @@ constexpr std::string_view kGroupOrder[] = {
     "node.k8s.io",
     "discovery.k8s.io",
     "flowcontrol.apiserver.k8s.io",
+    "docker.reigen.dev",
 };
 
 size_t rank_of(std::string_view group) { return static_cast<size_t>(std::ranges::find(kGroupOrder, group) - std::begin(kGroupOrder)); }

@@ -49,6 +49,7 @@ struct Splice : std::enable_shared_from_this<Splice> {
 struct Pipe {
   std::mutex mutex;
   std::string buffer;
+  size_t taken = 0;  // of the buffer's begin, read already
   size_t capacity;
   bool ended = false;
   bool broken = false;
@@ -59,6 +60,29 @@ struct Pipe {
 
   explicit Pipe(size_t capacity) : capacity(capacity) {}
 
+  size_t waiting() const { return buffer.size() - taken; }
+
+  // Whole strings pass without a copy where nothing else waits.
+  void put(std::string data) {
+    if (waiting() == 0) {
+      buffer = std::move(data);
+      taken = 0;
+      return;
+    }
+    buffer.erase(0, std::exchange(taken, 0));
+    buffer += data;
+  }
+  std::string take(size_t most) {
+    if (taken == 0 && buffer.size() <= most) return std::exchange(buffer, {});
+    std::string out = buffer.substr(taken, most);
+    taken += out.size();
+    if (taken == buffer.size()) {
+      buffer.clear();
+      taken = 0;
+    }
+    return out;
+  }
+
   // Matches what is waiting; runs callbacks outside the mutex.
   void settle() {
     ByteStream::ReadDone read_done;
@@ -67,19 +91,14 @@ struct Pipe {
     bool write_failed = false;
     {
       std::lock_guard lock(mutex);
-      if (writer && (buffer.size() < capacity || broken)) {
+      if (writer && (waiting() < capacity || broken)) {
         write_failed = broken;
-        buffer += std::exchange(pending, {});
+        put(std::exchange(pending, {}));
         write_done = std::exchange(writer, nullptr);
       }
-      if (reader && (!buffer.empty() || ended || broken)) {
-        if (broken) {
-          data = fail(Code::kCancelled, "stream closed");
-        } else {
-          size_t count = std::min(want, buffer.size());
-          data = buffer.substr(0, count);
-          buffer.erase(0, count);
-        }
+      if (reader && (waiting() > 0 || ended || broken)) {
+        if (broken) data = fail(Code::kCancelled, "stream closed");
+        else data = take(want);
         read_done = std::exchange(reader, nullptr);
       }
     }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "base/check.h"
+#include "base/far_times.h"
 
 namespace reigen {
 
@@ -82,7 +83,7 @@ void ThreadExecutor::post(Fn fn) {
 }
 
 TimerId ThreadExecutor::after(Duration delay, Fn fn) {
-  auto due = system_clock().now() + delay;
+  auto due = system_clock().now() + within_reach(delay);
   TimerId id;
   bool first;
   {

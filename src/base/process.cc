@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/descriptors.h"
+#include "base/far_times.h"
 #include "base/files.h"
 
 extern char** environ;
@@ -214,7 +215,7 @@ Result<CommandOutput> run_command(const Command& command) {
   TRY_ASSIGN(pipes.err, open_pipe());
   TRY_ASSIGN(Child child, Child::start(command, std::move(pipes.in.read), std::move(pipes.out.write), std::move(pipes.err.write)));
   CommandOutput output;
-  if (!communicate(command, pipes, output, system_clock().now() + command.timeout)) {
+  if (!communicate(command, pipes, output, system_clock().now() + within_reach(command.timeout))) {
     child.kill(SIGKILL);
     (void)child.wait();
     return fail(Code::kDeadlineExceeded, command.argv[0] + " did not end in time and was killed");

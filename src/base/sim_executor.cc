@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/far_times.h"
+
 namespace reigen {
 
 class SimExecutor::SimClock final : public Clock {
@@ -20,7 +22,7 @@ SimExecutor::~SimExecutor() = default;
 void SimExecutor::post(Fn fn) { ready_.push_back(std::move(fn)); }
 
 TimerId SimExecutor::after(Duration delay, Fn fn) {
-  auto due = clock_->now_ + std::max(delay, Duration(0));
+  auto due = clock_->now_ + std::clamp(delay, Duration(0), kLongestDelay);
   TimerId id = next_timer_++;
   timers_.emplace(std::pair(due, id), std::move(fn));
   due_.emplace(id, due);

@@ -124,7 +124,7 @@ struct Recorder : WatchSink {
   }
   std::vector<std::string> wait() {
     std::unique_lock lock(mutex);
-    changed.wait_for(lock, std::chrono::seconds(5), [&] { return done; });
+    changed.wait_for(lock, std::chrono::seconds(60), [&] { return done; });
     return seen;
   }
 };

@@ -85,7 +85,7 @@ struct Services {
                  ProxyOptions options;
                  options.target = request->target;
                  std::string address = "http://127.0.0.1:" + std::to_string(backend_port);
-                 proxy(request, responder, [address](Dialed done) { dial(address, std::chrono::seconds(2), std::move(done)); }, options);
+                 proxy(request, responder, [address](Dialed done) { dial(address, std::chrono::seconds(60), std::move(done)); }, options);
                }};
   uint16_t backend_port, secure_port, front_port;
   std::string plain() const { return "http://127.0.0.1:" + std::to_string(backend_port); }
@@ -155,7 +155,7 @@ TEST(Client, ClosingAStreamReachesTheServer) {
     ASSERT_TRUE(response);
     EXPECT_EQ(services.backend.connections(), 1u);
   }
-  for (int i = 0; i < 200 && services.backend.connections() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 6000 && services.backend.connections() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(services.backend.connections(), 0u);
 }
 

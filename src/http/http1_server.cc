@@ -10,6 +10,8 @@ namespace reigen::http {
 
 namespace {
 
+// How long a client that sends no more is believed to wait for its answer.
+constexpr Duration kHalfClosed = std::chrono::seconds(2);
 constexpr size_t kMaxPipelined = 64 << 10;  // bytes read ahead while a request is being answered
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
@@ -47,7 +49,8 @@ class Http1 final : public ServerProtocol {
   void parse_again();
   void handle_head(std::string_view head);
   bool take_body(std::string_view& in);
-  void begin_body(RequestHead& head);
+  void begin_body(RequestHead& head, const BodyPolicy& policy);
+  BodyPolicy find_policy();
   void dispatch();
   void body_complete();
   void answer_error(int status, std::string_view text = {});
@@ -55,6 +58,7 @@ class Http1 final : public ServerProtocol {
   void response_done();
   void next_request();
   void after_parse();
+  void set_body_deadline();
   void finish_upgrade();
   bool is_current(const Exchange& exchange) const { return exchange.id() == id_ && awaiting_answer_; }
 
@@ -70,6 +74,9 @@ class Http1 final : public ServerProtocol {
   std::weak_ptr<Exchange> exchange_;
   BodyDecoder decoder_;
   size_t body_limit_ = 0;
+  Duration body_stall_{};
+  bool hijack_ = false;
+  bool wants_upgrade_ = false;  // hijack_, and the client names a protocol
   std::shared_ptr<BodyStream> body_stream_;
   bool awaiting_answer_ = false;
   bool started_ = false;
@@ -121,7 +128,9 @@ void Http1::after_parse() {
     }
     if (connection_.has_eof()) connection_.close_after_flush();
   } else if (state_ == State::kBody) {
-    connection_.set_deadline(options().stall_timeout);
+    set_body_deadline();
+  } else if (connection_.has_eof() && !hijack_) {
+    connection_.set_deadline(kHalfClosed);
   } else {
     connection_.clear_deadline();
   }
@@ -168,16 +177,34 @@ void Http1::handle_head(std::string_view bytes) {
   keep_alive_ = head->keep_alive && !connection_.core().draining.load(std::memory_order_relaxed);
   started_ = false;
   awaiting_answer_ = false;
+  hijack_ = wants_upgrade_ = false;
   request_ = std::make_shared<Request>(std::move(head->request));
   connection_.describe(*request_);
   gzip_ = options().gzip_threshold > 0 && request_->headers.has("Accept-Encoding") && request_->headers.has_token("Accept-Encoding", "gzip");
   body_done_ = head->framing.kind == BodyFraming::Kind::kNone || (head->framing.kind == BodyFraming::Kind::kLength && head->framing.length == 0);
+  if (body_done_ && !options().body_policy) return dispatch();
+  BodyPolicy policy = find_policy();
   if (body_done_) return dispatch();
-  begin_body(*head);
+  begin_body(*head, policy);
 }
 
-void Http1::begin_body(RequestHead& head) {
+BodyPolicy Http1::find_policy() {
   BodyPolicy policy = options().body_policy ? options().body_policy(*request_) : options().body;
+  Duration stall = policy.stall_timeout == Duration::zero() ? options().stall_timeout : policy.stall_timeout;
+  body_stall_ = policy.stream ? stall : options().stall_timeout;
+  connection_.set_write_stall(stall);
+  hijack_ = policy.hijack && is_11_;
+  if (hijack_) keep_alive_ = false;
+  wants_upgrade_ = hijack_ && request_->headers.has("Upgrade");
+  return policy;
+}
+
+void Http1::set_body_deadline() {
+  if (body_stall_ == Duration::max()) return connection_.clear_deadline();
+  connection_.set_deadline(body_stall_);
+}
+
+void Http1::begin_body(RequestHead& head, const BodyPolicy& policy) {
   body_limit_ = policy.limit;
   if (!policy.stream && head.framing.kind == BodyFraming::Kind::kLength && head.framing.length > body_limit_) return answer_error(413);
   if (head.expect_continue) {
@@ -278,6 +305,9 @@ void Http1::on_eof() {
     std::exchange(body_stream_, nullptr)->queue().fail(Error(Code::kUnavailable, "client ended its request body early"));
   }
   if (!awaiting_answer_ || started_) return connection_.close();
+  if (hijack_ && body_done_) return;  // the end of the stream that is to come
+  // It may have closed its half only: TCP does not tell, a unix socket's hang-up does.
+  if (body_done_) return connection_.set_deadline(kHalfClosed);
   if (auto exchange = exchange_.lock()) exchange->client_gone();
   connection_.close();
 }
@@ -290,11 +320,12 @@ void Http1::on_closed() {
 }
 
 void Http1::on_deadline() {
+  if (connection_.has_eof()) return connection_.close();
   if (state_ == State::kHead && in_.empty()) return connection_.close();
   if (state_ == State::kHead || (state_ == State::kBody && !awaiting_answer_)) return answer_error(408);
   // A handler reads the body at its own speed; only a client that does not send is cut off.
   if (state_ == State::kBody && wants_read()) return connection_.close();
-  if (state_ == State::kBody) connection_.set_deadline(options().stall_timeout);
+  if (state_ == State::kBody) set_body_deadline();
 }
 
 void Http1::drain() {
@@ -329,8 +360,9 @@ void Http1::write_head(int status, const Headers& headers, Framing framing, size
     head += "Transfer-Encoding: chunked\r\n";
   }
   if (!has_connection && status >= 200) {
-    if (!keep_alive_) head += "Connection: close\r\n";
-    else if (!is_11_) head += "Connection: keep-alive\r\n";
+    // Old clients of Docker take an answer that announces the end for the stream they asked for, whatever its status.
+    if (!keep_alive_ && !wants_upgrade_) head += "Connection: close\r\n";
+    if (keep_alive_ && !is_11_) head += "Connection: keep-alive\r\n";
   }
   head += "\r\n";
   connection_.out().append(head);

@@ -1,4 +1,5 @@
 // Sessions of exec and attach (stream_session.h).
+#include <fmt/core.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -270,9 +271,9 @@ Result<std::string> negotiate_spdy(const Request& request, Responder& responder,
   auto asked = request.headers.list("X-Stream-Protocol-Version");
   Headers headers{{"Content-Type", "text/plain; charset=utf-8"}};
   if (asked.empty()) {
-    std::string text = "unable to upgrade: X-Stream-Protocol-Version is required";
-    responder.send(400, std::move(headers), text + "\n");
-    return fail(Code::kInvalidArgument, text);
+    constexpr const char* kText = "unable to upgrade: X-Stream-Protocol-Version is required";
+    responder.send(400, std::move(headers), fmt::format("{}\n", kText));
+    return fail(Code::kInvalidArgument, kText);
   }
   for (auto each : asked) {
     if (std::find(ours.begin(), ours.end(), each) != ours.end()) return std::string(each);

@@ -50,19 +50,26 @@ class Responder {
   virtual void run(Fn fn) = 0;
 
   // Answers with status (101, or 200 for some Docker clients) and hands the connection over as a stream. HTTP/1.1 only: on
-  // HTTP/2 the answer is 400 and `upgraded` gets null.
+  // HTTP/2 the answer is 400 and `upgraded` gets null. 101 needs an Upgrade field in `headers`; with 200 no length is announced and the
+  // connection ends with the stream. read() ends when the client half-closes; close_write() half-closes (TLS: close_notify), and reading
+  // goes on. No timeout of the server holds any more.
   virtual void upgrade_raw(int status, Headers headers, Upgraded upgraded) = 0;
 };
 
 struct BodyPolicy {
   size_t limit = 3 << 20;  // bytes; more is answered 413. Ignored when streamed.
   bool stream = false;     // give the handler Request::body_stream before the body has arrived
+  // Of a streamed body and of the answer's writes. Zero: the server's. Duration::max(): never.
+  Duration stall_timeout = Duration::zero();
+  // upgrade_raw may follow: what comes behind the body (behind the head, without one) is the stream's, never a request, and the client may
+  // half-close before the answer. An answer of another kind ends the connection.
+  bool hijack = false;
 };
 
 struct ServerOptions {
   unsigned threads = 2;
   BodyPolicy body;
-  std::function<BodyPolicy(const Request&)> body_policy;  // overrides `body`, asked when the head has arrived
+  std::function<BodyPolicy(const Request&)> body_policy;  // overrides `body`, asked for every request when its head has arrived
   size_t max_head = 1 << 20;                              // bytes of request line and fields; more is answered 431
   size_t max_connections = 100'000;                       // more are closed at once
   unsigned max_concurrent_streams = 250;                  // a connection, HTTP/2

@@ -149,8 +149,9 @@ void ServerConnection::flush() {
   if (out_.empty()) {
     write_deadline_ = TimePoint::max();
   } else if (out_.size() != before || write_deadline_ == TimePoint::max()) {
-    write_deadline_ = loop().now() + core_->options.stall_timeout;
-    arm_timer(write_deadline_);
+    Duration stall = write_stall_ == Duration::zero() ? core_->options.stall_timeout : write_stall_;
+    write_deadline_ = stall == Duration::max() ? TimePoint::max() : loop().now() + stall;
+    if (write_deadline_ != TimePoint::max()) arm_timer(write_deadline_);
   }
   if (out_.size() != before && protocol_) protocol_->on_written();
   if (!is_open() || !entry_) return;

@@ -83,6 +83,8 @@ class ServerConnection final : public IoLoop::Watched, public IoLoop::Runnable, 
   void request_resume();  // any thread: reading may go on
   void set_deadline(Duration from_now);
   void clear_deadline() { deadline_ = TimePoint::max(); }
+  // Without progress of a blocked write; zero: the server's, Duration::max(): never. Holds until the next call.
+  void set_write_stall(Duration stall) { write_stall_ = stall; }
   void abandon(int64_t id) {
     if (protocol_) protocol_->abandon(id);
   }
@@ -124,6 +126,7 @@ class ServerConnection final : public IoLoop::Watched, public IoLoop::Runnable, 
   IoLoop::Timer timer_{};
   TimePoint deadline_ = TimePoint::max();
   TimePoint write_deadline_ = TimePoint::max();
+  Duration write_stall_{};  // zero: the server's
 };
 
 std::unique_ptr<ServerProtocol> make_http1(ServerConnection& connection);

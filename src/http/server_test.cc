@@ -34,7 +34,7 @@ class ServerTest : public ::testing::Test {
   }
   std::string curl(const std::string& arguments, const std::string& path, bool tls = false) {
     std::string url = (tls ? "https://127.0.0.1:" + std::to_string(secure) : "http://127.0.0.1:" + std::to_string(plain)) + path;
-    return shell("curl -sS -m 10 --cacert " + folder.path + "/ca.crt " + arguments + " '" + url + "'");
+    return shell("curl -sS -m 60 --cacert " + folder.path + "/ca.crt " + arguments + " '" + url + "'");
   }
   Folder folder;
   Server server{{.threads = 2, .body = {.limit = 100'000}}, serve};
@@ -64,7 +64,7 @@ TEST_F(ServerTest, KnowsVerifiedClientCertificates) {
 TEST_F(ServerTest, TellsWhoSpeaksPlainHttpToATlsPort) {
   std::string url = "http://127.0.0.1:" + std::to_string(secure) + "/echo";
   for (const char* request : {"-d hello", "-X OPTIONS", "", "-T /dev/null"}) {
-    EXPECT_EQ(shell("curl -sS -m 10 -w '%{http_code} %{http_version}' " + std::string(request) + " " + url),
+    EXPECT_EQ(shell("curl -sS -m 60 -w '%{http_code} %{http_version}' " + std::string(request) + " " + url),
               "Client sent an HTTP request to an HTTPS server.\n400 1")
         << request;
   }
@@ -75,11 +75,11 @@ TEST_F(ServerTest, BoundsBodies) {
   for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
     std::string status = " -o /dev/null -w '%{http_code}' ";
     EXPECT_EQ(curl(version + status + "-d @/dev/null", "/echo"), "200") << version;
-    EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 10 " + std::string(version) + status + "--data-binary @- http://127.0.0.1:" + std::to_string(plain) +
+    EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 60 " + std::string(version) + status + "--data-binary @- http://127.0.0.1:" + std::to_string(plain) +
                     "/echo"),
               "413")
         << version;
-    EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 10 -H 'Transfer-Encoding: chunked' " + std::string(version) + status +
+    EXPECT_EQ(shell("head -c 200000 /dev/zero | curl -s -m 60 -H 'Transfer-Encoding: chunked' " + std::string(version) + status +
                     "--data-binary @- http://127.0.0.1:" + std::to_string(plain) + "/echo"),
               "413")
         << version;
@@ -97,8 +97,8 @@ TEST_F(ServerTest, HeadHasNoBodyAndLargeAnswersAreCompressedWhenAsked) {
 TEST_F(ServerTest, ServesUnixSocketsAndStops) {
   std::string path = folder.path + "/s";
   ASSERT_TRUE(server.listen_unix(path, 0660));
-  EXPECT_EQ(shell("curl -sS -m 5 --unix-socket " + path + " -d x http://d/echo"), "POST x");
-  server.stop(std::chrono::seconds(2));
+  EXPECT_EQ(shell("curl -sS -m 60 --unix-socket " + path + " -d x http://d/echo"), "POST x");
+  server.stop(std::chrono::seconds(60));
   EXPECT_FALSE(path_exists(path));
   EXPECT_EQ(server.connections(), 0u);
 }

@@ -25,7 +25,7 @@ struct Slot {
   }
   T get() {
     std::unique_lock lock(mutex);
-    if (!changed.wait_for(lock, std::chrono::seconds(10), [&] { return value.has_value(); })) {
+    if (!changed.wait_for(lock, std::chrono::seconds(60), [&] { return value.has_value(); })) {
       ADD_FAILURE() << "timed out";
       std::abort();
     }

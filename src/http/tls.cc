@@ -82,6 +82,7 @@ Status add_roots(SSL_CTX* context, std::string_view pem) {
 }
 
 Result<std::shared_ptr<ssl_ctx_st>> make_server_context(const ServerTls::Options& options) {
+  if (options.require_client && options.client_ca_pem.empty()) return fail(Code::kInvalidArgument, "client certificates are required, but no CA is given");
   auto context = new_context(TLS_server_method());
   TRY(set_identity(context.get(), options.identity));
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, reinterpret_cast<void*>(static_cast<intptr_t>(options.http2)));
@@ -93,7 +94,11 @@ Result<std::shared_ptr<ssl_ctx_st>> make_server_context(const ServerTls::Options
     TRY(add_roots(context.get(), options.client_ca_pem));
     TRY_ASSIGN(auto roots, read_certificates(options.client_ca_pem));
     for (auto& root : roots) SSL_CTX_add_client_CA(context.get(), root.get());
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, accept_any);
+    if (options.require_client) {
+      SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    } else {
+      SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, accept_any);
+    }
     // A resumed session would carry an old verdict about the client's certificate.
     SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(context.get(), 0);

@@ -21,6 +21,8 @@ class ServerTls {
     KeyPair identity;
     std::string client_ca_pem;  // a client certificate is asked for and verified against it; empty asks for none
     bool http2 = true;          // offer h2 by ALPN
+    // No handshake without a certificate that client_ca_pem vouches for (Docker's --tlsverify).
+    bool require_client = false;
   };
   static Result<std::shared_ptr<ServerTls>> create(const Options& options);
   ~ServerTls();

@@ -34,7 +34,7 @@ class ThreadedHarness {
   }
   void compact(Revision revision) {
     store_->compact(revision);
-    for (int i = 0; i < 500 && store_->compacted_revision() < revision; ++i) wait(std::chrono::milliseconds(2));
+    for (int i = 0; i < 12000 && store_->compacted_revision() < revision; ++i) wait(std::chrono::milliseconds(2));
   }
   void wait(Duration span) { std::this_thread::sleep_for(span + std::chrono::milliseconds(5)); }
 

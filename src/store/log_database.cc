@@ -152,7 +152,7 @@ Status LogDatabase::configure() {
   TRY(execute("PRAGMA wal_autocheckpoint=0"));
   TRY(execute("PRAGMA journal_size_limit=50331648"));
   // All data is in memory already; the cache is for the right edge of the tree and rows about to be removed.
-  TRY(execute("PRAGMA cache_size=-4096"));
+  TRY(execute("PRAGMA cache_size=-1024"));
   sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   sqlite3_wal_hook(db_, count_wal_pages, wal_pages_.get());
   return {};

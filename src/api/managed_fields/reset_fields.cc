@@ -48,6 +48,7 @@ constexpr std::pair<std::string_view, std::string_view> kStrict[] = {
     {"admissionregistration.k8s.io", "validatingadmissionpolicies"},
     {"apiextensions.k8s.io", "customresourcedefinitions"},
     {"apiregistration.k8s.io", "apiservices"},
+    {"docker.reigen.dev", "containers"},
     {"flowcontrol.apiserver.k8s.io", "flowschemas"},
     {"flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"},
     {"storage.k8s.io", "volumeattachments"},

@@ -4,6 +4,8 @@
 
 #include "api/authenticationv1.h"
 #include "api/corev1.h"
+#include "api/docker_names.h"
+#include "api/dockerv1.h"
 #include "api/errors.h"
 #include "api/object.h"
 #include "apiserver/admission/plugins.h"
@@ -70,6 +72,7 @@ class NodeRestriction final : public AdmissionPlugin {
     if (request.group.empty() && request.resource == "nodes") return admit_node(request, node);
     if (request.group.empty() && request.resource == "serviceaccounts" && request.subresource == "token") return admit_token(request, node);
     if (request.group == "coordination.k8s.io" && request.resource == "leases") return admit_lease(request, node);
+    if (request.group == api::kDockerGroup && request.resource == "containers") return admit_container(request, node);
     return {};
   }
 
@@ -135,6 +138,20 @@ class NodeRestriction final : public AdmissionPlugin {
     auto pod = request.reader->get("", "pods", request.namespace_, token->spec.bound_object_ref->name);
     if (!pod || pod->meta().uid != token->spec.bound_object_ref->uid) return refuse(request, "node requested token bound to a pod that does not exist");
     if (pod->as<Pod>().spec.node_name != node) return refuse(request, "node requested token bound to a pod scheduled on a different node");
+    return {};
+  }
+
+  // The status of its own Containers, and nothing of their metadata.
+  static Status admit_container(const AdmissionRequest& request, std::string_view node) {
+    const auto* container = request.object ? request.object->try_as<api::dockerv1::Container>() : nullptr;
+    const auto* old = request.old_object ? request.old_object->try_as<api::dockerv1::Container>() : nullptr;
+    if (request.subresource != "status" || !container || !old) return refuse(request, "a node can only write the status of Containers");
+    if (old->spec.node_name != node)
+      return refuse(request, fmt::format("node \"{}\" can only update the status of Containers with spec.nodeName set to itself", node));
+    const auto &meta = container->metadata, &before = old->metadata;
+    if (meta.labels != before.labels || meta.annotations != before.annotations || meta.finalizers != before.finalizers ||
+        meta.owner_references != before.owner_references)
+      return refuse(request, fmt::format("node \"{}\" cannot update metadata through the status", node));
     return {};
   }
 

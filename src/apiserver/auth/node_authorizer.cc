@@ -6,6 +6,8 @@
 #include <array>
 
 #include "api/corev1.h"
+#include "api/docker_names.h"
+#include "api/dockerv1.h"
 #include "api/object.h"
 
 namespace reigen::apiserver {
@@ -36,6 +38,8 @@ const StaticRule kRules[] = {
     {"certificates.k8s.io", "certificatesigningrequests", "", {"create", "get", "list", "watch"}},
     {"node.k8s.io", "runtimeclasses", "", {"get", "list", "watch"}},
     {"storage.k8s.io", "volumeattachments", "", {"get"}},
+    {"docker.reigen.dev", "networks", "", {"get", "list", "watch"}},
+    {"docker.reigen.dev", "volumes", "", {"get", "list", "watch"}},
 };
 
 bool is_one_of(std::string_view value, std::initializer_list<std::string_view> list) { return std::find(list.begin(), list.end(), value) != list.end(); }
@@ -113,6 +117,21 @@ Verdict NodeAuthorizer::authorize_related(const AccessRequest& request, std::str
   return allow();
 }
 
+// Its own Containers to read, and their status to write.
+Verdict NodeAuthorizer::authorize_container(const AccessRequest& request, std::string_view node) {
+  if (request.subresource.empty() && is_one_of(request.verb, {"list", "watch"})) {
+    return request.field_selector == fmt::format("spec.nodeName={}", node) ? allow()
+                                                                           : no_opinion("can only list/watch Containers with spec.nodeName field selector");
+  }
+  bool reads = request.subresource.empty() && request.verb == "get";
+  bool writes = request.subresource == "status" && is_one_of(request.verb, {"update", "patch"});
+  if (!reads && !writes) return no_opinion("can only read Containers and write their status");
+  auto found = reader_.get(api::kDockerGroup, "containers", "", request.name);
+  // A missing one is told by the verb itself.
+  if (!found || found->as<api::dockerv1::Container>().spec.node_name == node) return allow();
+  return no_opinion(fmt::format("no relationship found between node '{}' and this object", node));
+}
+
 Verdict NodeAuthorizer::authorize(const AccessRequest& request) {
   auto node = node_name_of(*request.user);
   if (node.empty() || !request.resource_request) return {};
@@ -141,6 +160,7 @@ Verdict NodeAuthorizer::authorize(const AccessRequest& request) {
                ? allow()
                : no_opinion("can only access node lease with the same name as the requesting node");
   }
+  if (request.group == api::kDockerGroup && request.resource == "containers") return authorize_container(request, node);
   for (const auto& rule : kRules) {
     if (rule.group == request.group && rule.resource == request.resource && rule.subresource == request.subresource && is_one_of(request.verb, rule.verbs))
       return allow();

@@ -21,6 +21,7 @@ class NodeAuthorizer final : public Authorizer {
 
  private:
   Verdict authorize_related(const AccessRequest& request, std::string_view node, std::string_view kind);
+  Verdict authorize_container(const AccessRequest& request, std::string_view node);
   bool related(std::string_view node, const AccessRequest& request) const;
 
   ObjectReader& reader_;

@@ -1,4 +1,5 @@
-// Kubernetes' default roles and bindings (RBAC bootstrap policy of v1.32). A role: its name and labels, then a line a rule:
+// Kubernetes' default roles and bindings (RBAC bootstrap policy of v1.32), and those for docker.reigen.dev, which no role of a namespace may
+// ever contain: whoever makes a Container is root on a host. A role: its name and labels, then a line a rule:
 //   VERBS of GROUPS on RESOURCES [named NAMES]   or   VERBS url PATHS   or   aggregate LABEL=VALUE
 // A binding: its name, the kind and name of the role, then a line a subject: KIND [NAMESPACE/]NAME.
 #include "apiserver/bootstrap/facts.h"
@@ -76,6 +77,13 @@ clusterrole system:controller:certificate-controller
   create,patch,update of "",events.k8s.io on events
 clusterrole system:controller:clusterrole-aggregation-controller
   escalate,get,list,patch,update,watch of rbac.authorization.k8s.io on clusterroles
+clusterrole system:controller:container-controller
+  delete,get,list,update,watch of docker.reigen.dev on containers
+  create,delete,get,list,watch of docker.reigen.dev on networks
+  delete,get,list,watch of docker.reigen.dev on volumes
+  create,delete,get,list,watch of docker.reigen.dev on nameclaims
+  create,delete,get,list,patch,watch of "" on pods
+  create,patch,update of "",events.k8s.io on events
 clusterrole system:controller:cronjob-controller
   get,list,update,watch of batch on cronjobs
   create,delete,get,list,patch,update,watch of batch on jobs
@@ -336,6 +344,9 @@ clusterrole system:persistent-volume-provisioner
   create,patch,update of "",events.k8s.io on events
 clusterrole system:public-info-viewer
   get url /healthz,/livez,/readyz,/version,/version/
+clusterrole system:reigen:docker
+  create,delete,deletecollection,get,list,patch,update,watch of docker.reigen.dev on containers,nameclaims,networks,volumes
+  get,list,watch of "" on nodes,pods
 clusterrole system:service-account-issuer-discovery
   get url /.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/
 clusterrole system:volume-scheduler
@@ -377,6 +388,8 @@ clusterrolebinding system:controller:certificate-controller ClusterRole system:c
   ServiceAccount kube-system/certificate-controller
 clusterrolebinding system:controller:clusterrole-aggregation-controller ClusterRole system:controller:clusterrole-aggregation-controller
   ServiceAccount kube-system/clusterrole-aggregation-controller
+clusterrolebinding system:controller:container-controller ClusterRole system:controller:container-controller
+  ServiceAccount kube-system/container-controller
 clusterrolebinding system:controller:cronjob-controller ClusterRole system:controller:cronjob-controller
   ServiceAccount kube-system/cronjob-controller
 clusterrolebinding system:controller:daemon-set-controller ClusterRole system:controller:daemon-set-controller
@@ -455,6 +468,8 @@ clusterrolebinding system:node-proxier ClusterRole system:node-proxier
 clusterrolebinding system:public-info-viewer ClusterRole system:public-info-viewer
   Group system:authenticated
   Group system:unauthenticated
+clusterrolebinding system:reigen:docker ClusterRole system:reigen:docker
+  User system:reigen:docker
 clusterrolebinding system:service-account-issuer-discovery ClusterRole system:service-account-issuer-discovery
   Group system:serviceaccounts
 clusterrolebinding system:volume-scheduler ClusterRole system:volume-scheduler

@@ -104,9 +104,7 @@ class RuntimeClassStrategy final : public Strategy {
     if (runtime.overhead) {
       FieldPath overhead("overhead"), limits = overhead.child("limits");
       for (const auto& [name, value] : runtime.overhead->pod_fixed) {
-        check_resource_name(errors, limits.key(name), name);
-        if (name.find('/') == std::string::npos && !is_one_of(name, {"cpu", "memory", "ephemeral-storage"}) && !is_hugepage_resource(name))
-          errors.push_back(FieldError::invalid(limits.key(name), api::BadValue::raw(std::string(name)), "must be a standard resource for containers"));
+        check_container_resource_name(errors, limits.key(name), name);
         check_resource_quantity(errors, limits.key(name), name, value);
       }
     }

@@ -17,5 +17,7 @@ const Strategy& ingress_class_strategy();
 const Strategy& storage_class_strategy();
 const Strategy& volume_attachment_strategy();
 const Strategy& claim_strategy();
+const Strategy& autoscaler_strategy();
+const Strategy& volume_strategy();
 
 }  // namespace reigen::apiserver

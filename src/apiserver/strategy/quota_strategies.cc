@@ -111,13 +111,8 @@ class ResourceQuotaStrategy final : public Strategy {
 };
 
 void check_limit_name(FieldErrors& errors, const FieldPath& path, std::string_view type, std::string_view name) {
+  if (type == "Pod" || type == "Container") return check_container_resource_name(errors, path, name);
   check_resource_name(errors, path, name);
-  if (type != "Pod" && type != "Container") return;
-  bool domain = name.find('/') != std::string_view::npos;
-  if (!domain && !is_one_of(name, {"cpu", "memory", "ephemeral-storage"}) && !is_hugepage_resource(name))
-    errors.push_back(FieldError::invalid(path, api::BadValue::raw(std::string(name)), "must be a standard resource for containers"));
-  else if (domain && !is_native_resource(name) && !is_extended_resource(name))
-    errors.push_back(FieldError::invalid(path, api::BadValue::raw(std::string(name)), "doesn't follow extended resource name standard"));
 }
 
 using Amounts = api::Map<Quantity>;

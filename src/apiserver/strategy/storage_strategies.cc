@@ -12,6 +12,7 @@
 #include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/validation/checks.h"
+#include "apiserver/validation/volume_spec.h"
 
 namespace reigen::apiserver {
 namespace {
@@ -102,6 +103,8 @@ void check_attachment(FieldErrors& errors, const VolumeAttachment& attachment) {
   if (!name && !wanted.source.inline_volume_spec) errors.push_back(FieldError::required(source, kOne));
   else if (name && wanted.source.inline_volume_spec) errors.push_back(FieldError::forbidden(source, kOne));
   else if (name && name->empty()) errors.push_back(FieldError::required(source.child("persistentVolumeName"), "must specify non empty persistentVolumeName"));
+  if (wanted.source.inline_volume_spec && !name)
+    validate_volume_spec(*wanted.source.inline_volume_spec, "", VolumeUse::kInline, source.child("inlineVolumeSpec"), errors);
   check_subdomain(errors, spec.child("nodeName"), wanted.node_name);
   if (bytes_of(attachment.status.attachment_metadata) > kMaxMetadataBytes)
     errors.push_back(FieldError::too_long(status.child("attachmentMetadata"), kMaxMetadataBytes));

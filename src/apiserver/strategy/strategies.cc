@@ -6,6 +6,7 @@
 #include "api/kind_info.h"
 #include "api/object.h"
 #include "apiserver/strategy/core_strategies.h"
+#include "apiserver/strategy/docker_strategies.h"
 #include "apiserver/strategy/instance.h"
 #include "apiserver/strategy/other_strategies.h"
 #include "apiserver/strategy/workload_strategies.h"
@@ -50,7 +51,7 @@ constexpr Line kLines[] = {
     {"", "Event", event_strategy},
     {"", "ServiceAccount", returning_strategy},
     {"", "PodTemplate", pod_template_strategy},
-    {"", "PersistentVolume", returning_strategy},
+    {"", "PersistentVolume", volume_strategy},
     {"", "PersistentVolumeClaim", claim_strategy},
     {"", "ResourceQuota", resource_quota_strategy},
     {"", "LimitRange", limit_range_strategy},
@@ -66,6 +67,7 @@ constexpr Line kLines[] = {
     {"batch", "Job", job_strategy},
     {"certificates.k8s.io", "CertificateSigningRequest", instance<SigningRequestStrategy>},
     {"batch", "CronJob", cron_job_strategy},
+    {"autoscaling", "HorizontalPodAutoscaler", autoscaler_strategy},
     {"policy", "PodDisruptionBudget", pod_disruption_budget_strategy},
     {"networking.k8s.io", "Ingress", ingress_strategy},
     {"networking.k8s.io", "IngressClass", ingress_class_strategy},
@@ -80,6 +82,10 @@ constexpr Line kLines[] = {
     {"admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", instance<CountingStrategy>},
     {"storage.k8s.io", "CSIDriver", instance<CountingStrategy>},
     {"scheduling.k8s.io", "PriorityClass", priority_class_strategy},
+    {"docker.reigen.dev", "Container", docker_container_strategy},
+    {"docker.reigen.dev", "NameClaim", docker_name_claim_strategy},
+    {"docker.reigen.dev", "Network", docker_network_strategy},
+    {"docker.reigen.dev", "Volume", docker_volume_strategy},
 };
 
 }  // namespace

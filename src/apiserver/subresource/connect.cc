@@ -11,6 +11,7 @@
 #include "apiserver/http_answer.h"
 #include "apiserver/node_dialer.h"
 #include "apiserver/subresource/proxy.h"
+#include "apiserver/subresource/stream_answer.h"
 #include "apiserver/verb/verbs.h"
 #include "apiserver/verb/write.h"
 #include "http/server.h"
@@ -103,22 +104,6 @@ Result<LogOptions> log_options(Call& call) {
   return options;
 }
 
-// Copies a node's bytes to the client.
-struct Pump : std::enable_shared_from_this<Pump> {
-  std::shared_ptr<ByteStream> source;
-  std::shared_ptr<http::Responder> responder;
-  void next() {
-    source->read(64 << 10, [self = shared_from_this()](Result<std::string> bytes) {
-      if (!bytes) return self->responder->abort();
-      if (bytes->empty()) return self->responder->finish();
-      self->responder->write(std::move(*bytes), [self](Status status) {
-        if (status) self->next();
-        else self->source->close();
-      });
-    });
-  }
-};
-
 // A log over a WebSocket: its bytes as messages, in base64 when the client asked for that.
 void pump_log(const CallPtr& call, std::shared_ptr<ByteStream> source) {
   const std::string plain = "binary.k8s.io", encoded = "base64.binary.k8s.io";
@@ -165,11 +150,7 @@ void do_log(const CallPtr& call) {
     count_answer(*call, 200);
     if (wants_websocket(*call->request)) return pump_log(call, std::move(*stream));
     call->responder->start(200, answer_headers(*call, "text/plain"));
-    auto pump = std::make_shared<Pump>();
-    pump->source = std::move(*stream);
-    pump->responder = call->responder;
-    call->responder->on_close([source = pump->source] { source->close(); });
-    pump->next();
+    stream_answer(std::move(*stream), call->responder);
   });
 }
 

@@ -9,6 +9,7 @@
 #include "apiserver/http_answer.h"
 #include "apiserver/node_dialer.h"
 #include "apiserver/subresource/link_rewriter.h"
+#include "apiserver/subresource/stream_answer.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "http/tls.h"
@@ -150,7 +151,11 @@ void node_proxy(const CallPtr& call, const ProxyName& name) {
   call->core.dialer->node_http(std::move(request), [call](Result<NodeHttpResponse> response) {
     if (!response) return call->fail(api::service_unavailable("error trying to reach service: " + response.error().message()));
     count_answer(*call, response->status);
-    call->responder->send(response->status, answer_headers(*call, response->content_type), std::move(response->body));
+    http::Headers headers = answer_headers(*call, response->content_type);
+    if (!response->location.empty()) headers.set("Location", response->location);
+    if (!response->stream) return call->responder->send(response->status, std::move(headers), std::move(response->body));
+    call->responder->start(response->status, std::move(headers));
+    stream_answer(std::move(response->stream), call->responder);
   });
 }
 

@@ -14,8 +14,11 @@ std::span<const RowLine> apps_rows();
 std::span<const RowLine> storage_rows();
 std::span<const RowLine> other_rows();
 std::span<const RowLine> autoscaler_rows();
+std::span<const RowLine> docker_rows();
 
-inline std::array<std::span<const RowLine>, 6> row_lines() { return {pod_rows(), core_rows(), apps_rows(), storage_rows(), other_rows(), autoscaler_rows()}; }
+inline std::array<std::span<const RowLine>, 7> row_lines() {
+  return {pod_rows(), core_rows(), apps_rows(), storage_rows(), other_rows(), autoscaler_rows(), docker_rows()};
+}
 
 // The schema's columns of a kind: those of its resource, and of kinds that only a subresource serves (Scale).
 std::span<const api::Column> row_columns(const api::KindInfo& kind);

@@ -11,17 +11,6 @@ namespace {
 
 using namespace api::corev1;
 
-void check_access_modes(const std::vector<std::string>& modes, const FieldPath& path, FieldErrors& errors) {
-  bool single_pod = false, other = false;
-  for (const std::string& mode : modes) {
-    bool known = is_one_of(mode, {"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"});
-    if (!known) report_unsupported(errors, path, mode, {"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"});
-    if (mode == "ReadWriteOncePod") single_pod = true;
-    else other = other || known;
-  }
-  if (single_pod && other) forbid(errors, path, "may not use ReadWriteOncePod with other access modes");
-}
-
 void check_storage(const api::Map<api::Quantity>& requests, const FieldPath& path, FieldErrors& errors) {
   const api::Quantity* storage = requests.get("storage");
   if (!storage) require(errors, path);
@@ -53,6 +42,17 @@ void check_data_sources(const PersistentVolumeClaimSpec& spec, const FieldPath& 
 }
 
 }  // namespace
+
+void check_access_modes(const std::vector<std::string>& modes, const FieldPath& path, FieldErrors& errors) {
+  bool single_pod = false, other = false;
+  for (const std::string& mode : modes) {
+    bool known = is_one_of(mode, {"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"});
+    if (!known) report_unsupported(errors, path, mode, {"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"});
+    if (mode == "ReadWriteOncePod") single_pod = true;
+    else other = other || known;
+  }
+  if (single_pod && other) forbid(errors, path, "may not use ReadWriteOncePod with other access modes");
+}
 
 void validate_claim_spec(const PersistentVolumeClaimSpec& spec, const FieldPath& path, const ClaimSpecOptions& options, FieldErrors& errors) {
   FieldPath modes = path.child("accessModes");

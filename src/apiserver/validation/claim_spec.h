@@ -1,6 +1,9 @@
 // The spec of persistent volume claims, also as templates in pods and stateful sets.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "api/field_error.h"
 
 namespace reigen::api::corev1 {
@@ -16,5 +19,8 @@ struct ClaimSpecOptions {
 
 void validate_claim_spec(const api::corev1::PersistentVolumeClaimSpec& spec, const api::FieldPath& path, const ClaimSpecOptions& options,
                          api::FieldErrors& errors);
+
+// Known ones, and ReadWriteOncePod alone.
+void check_access_modes(const std::vector<std::string>& modes, const api::FieldPath& path, api::FieldErrors& errors);
 
 }  // namespace reigen::apiserver

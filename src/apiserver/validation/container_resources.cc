@@ -10,17 +10,6 @@ namespace {
 
 using namespace api::corev1;
 
-void check_container_resource_name(const std::string& name, const FieldPath& path, FieldErrors& errors) {
-  check_resource_name(errors, path, name);
-  BadValue shown = BadValue::raw(name);
-  if (name.find('/') == std::string::npos) {
-    bool known = is_one_of(name, {"cpu", "memory", "ephemeral-storage"}) || is_hugepage_resource(name);
-    if (!known) reject(errors, path, shown, "must be a standard resource for containers");
-  } else if (!is_native_resource(name) && !is_extended_resource(name)) {
-    reject(errors, path, shown, "doesn't follow extended resource name standard");
-  }
-}
-
 // Is the amount a multiple of the page size the name says?
 bool is_divisible(std::string_view name, const api::Quantity& amount) {
   auto page = api::Quantity::parse(name.substr(std::string_view("hugepages-").size()));
@@ -34,7 +23,7 @@ struct Seen {
 };
 
 void check_amount(const std::string& name, const api::Quantity& amount, const FieldPath& path, FieldErrors& errors) {
-  check_container_resource_name(name, path, errors);
+  check_container_resource_name(errors, path, name);
   check_resource_quantity(errors, path, name, amount);
 }
 

@@ -57,6 +57,8 @@ void validate_source(const api::corev1::PortworxVolumeSource&, const FieldPath&,
 void validate_source(const api::corev1::ScaleIOVolumeSource&, const FieldPath&, FieldErrors&);
 void validate_source(const api::corev1::StorageOSVolumeSource&, const FieldPath&, FieldErrors&);
 void validate_source(const api::corev1::CSIVolumeSource&, const FieldPath&, FieldErrors&);
+void validate_source(const api::corev1::HostPathVolumeSource&, const FieldPath&, FieldErrors&);
+bool is_iscsi_name(std::string_view name);  // iqn, eui or naa
 
 void validate_containers(const PodScope& scope, const FieldPath& path, FieldErrors& errors);
 void validate_init_containers(const PodScope& scope, const FieldPath& path, FieldErrors& errors);

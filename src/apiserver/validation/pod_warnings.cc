@@ -30,14 +30,6 @@ std::string_view deprecated_label(std::string_view key) {
   return {};
 }
 
-void warn_of_term(const NodeSelectorTerm& term, const FieldPath& path, Warnings& texts) {
-  for (size_t i = 0; i < term.match_expressions.size(); ++i) {
-    const std::string& key = term.match_expressions[i].key;
-    FieldPath at = path.child("matchExpressions", i);
-    if (auto text = deprecated_label(key); !text.empty()) warn(texts, at.child("key"), key + " is " + std::string(text));
-  }
-}
-
 void warn_of_node_choice(const PodSpec& spec, const FieldPath& path, Warnings& texts) {
   for (const auto& [key, value] : spec.node_selector)
     if (auto text = deprecated_label(key); !text.empty()) warn(texts, path.child("nodeSelector", key), text);
@@ -218,6 +210,14 @@ void warn_of_spec(const PodSpec& spec, const api::metav1::ObjectMeta& meta, cons
 }
 
 }  // namespace
+
+void warn_of_term(const NodeSelectorTerm& term, const FieldPath& path, Warnings& texts) {
+  for (size_t i = 0; i < term.match_expressions.size(); ++i) {
+    const std::string& key = term.match_expressions[i].key;
+    FieldPath at = path.child("matchExpressions", i);
+    if (auto text = deprecated_label(key); !text.empty()) warn(texts, at.child("key"), key + " is " + std::string(text));
+  }
+}
 
 void warn_of_pod(const Pod& pod, Warnings& texts) {
   warn_of_name(pod.metadata.name, "this is used in the Pod's hostname", texts);

@@ -44,6 +44,17 @@ void check_resource_name(FieldErrors& errors, const FieldPath& path, std::string
     errors.push_back(FieldError::invalid(path, shown, "must be a standard resource type or fully qualified"));
 }
 
+void check_container_resource_name(FieldErrors& errors, const FieldPath& path, std::string_view name) {
+  check_resource_name(errors, path, name);
+  auto shown = api::BadValue::raw(std::string(name));
+  if (!has_domain(name)) {
+    if (!is_one_of(name, {"cpu", "memory", "ephemeral-storage"}) && !is_hugepage_resource(name))
+      errors.push_back(FieldError::invalid(path, shown, "must be a standard resource for containers"));
+  } else if (!is_native_resource(name) && !is_extended_resource(name)) {
+    errors.push_back(FieldError::invalid(path, shown, "doesn't follow extended resource name standard"));
+  }
+}
+
 void check_quota_resource_name(FieldErrors& errors, const FieldPath& path, std::string_view name) {
   check_resource_name(errors, path, name);
   if (!has_domain(name) && !is_standard_quota_resource(name))

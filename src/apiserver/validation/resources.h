@@ -21,6 +21,8 @@ bool is_standard_quota_resource(std::string_view name);
 inline constexpr const char* kMustBeInteger = "must be an integer";
 
 void check_resource_name(api::FieldErrors& errors, const api::FieldPath& path, std::string_view name);
+// Of a container's requests and limits.
+void check_container_resource_name(api::FieldErrors& errors, const api::FieldPath& path, std::string_view name);
 void check_quota_resource_name(api::FieldErrors& errors, const api::FieldPath& path, std::string_view name);
 void check_non_negative_quantity(api::FieldErrors& errors, const api::FieldPath& path, const api::Quantity& value);
 // Not negative, and whole where the resource is.

@@ -62,6 +62,16 @@ bool is_host_port(std::string_view text) {
 
 }  // namespace
 
+bool is_iscsi_name(std::string_view name) { return has_known_start(name) && is_initiator(name); }
+
+void validate_source(const HostPathVolumeSource& source, const FieldPath& path, FieldErrors& errors) {
+  if (source.path.empty()) return require(errors, path.child("path"));
+  check_no_backsteps(errors, path.child("path"), source.path);
+  if (source.type)
+    check_choice(errors, path.child("type"), *source.type,
+                 {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"});
+}
+
 void validate_source(const ISCSIVolumeSource& source, const FieldPath& path, FieldErrors& errors) {
   if (source.target_portal.empty()) require(errors, path.child("targetPortal"));
   if (source.iqn.empty()) require(errors, path.child("iqn"));

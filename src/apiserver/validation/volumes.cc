@@ -8,14 +8,6 @@ namespace {
 
 using namespace api::corev1;
 
-void validate_host_path(const HostPathVolumeSource& source, const FieldPath& path, FieldErrors& errors) {
-  if (source.path.empty()) return require(errors, path.child("path"));
-  check_no_backsteps(errors, path.child("path"), source.path);
-  if (source.type)
-    check_choice(errors, path.child("type"), *source.type,
-                 {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"});
-}
-
 void validate_items(const std::vector<KeyToPath>& items, const FieldPath& path, FieldErrors& errors) {
   for (size_t i = 0; i < items.size(); ++i) validate_key_to_path(items[i], path.child("items", i), errors);
 }
@@ -60,7 +52,7 @@ void choose_early(const Volume& volume, SourceChooser& chooser, const FieldPath&
   chooser.choose(volume.empty_dir, "emptyDir", [](const EmptyDirVolumeSource& source, const FieldPath& at, FieldErrors& out) {
     if (source.size_limit && source.size_limit->is_negative()) forbid(out, at.child("sizeLimit"), "SizeLimit field must be a valid resource quantity");
   });
-  chooser.choose(volume.host_path, "hostPath", validate_host_path);
+  chooser.choose(volume.host_path, "hostPath");
   chooser.choose(volume.git_repo, "gitRepo", [](const GitRepoVolumeSource& source, const FieldPath& at, FieldErrors& out) {
     if (source.repository.empty()) require(out, at.child("repository"));
     check_descending_path(out, at.child("directory"), source.directory);

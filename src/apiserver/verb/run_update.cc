@@ -109,6 +109,19 @@ bool retry(const UpdateRunPtr& run, const Error& error) {
   return true;
 }
 
+// An answer that comes from an entry which is still being written has to wait for it: who is told of a conflict reads again, and would read what he had;
+// and what was not written again is not durable yet.
+void when_durable(const UpdateRunPtr& run, const store::EntryPtr& entry, std::move_only_function<void()> answer) {
+  store::Store& store = run->call->core.store;
+  if (entry->mod_revision <= store.current_revision()) return answer();
+  auto nothing = [](const store::EntryPtr&) -> Result<store::Update> { return store::Update{.value = nullptr, .unchanged = true}; };
+  store.update(run->key, nothing, [answer = std::move(answer)](Result<store::Commit>) mutable { answer(); });
+}
+
+void refuse(const UpdateRunPtr& run, const store::EntryPtr& entry, Error error) {
+  when_durable(run, entry, [run, error = std::move(error)]() mutable { run->done(std::move(error)); });
+}
+
 void commit_removal(const UpdateRunPtr& run, api::Object object, int64_t expected) {
   if (run->plan.dry_run) return run->plan.done(WriteResult{.created = false, .entry = nullptr, .object = std::move(object)});
   store::Write write{.key = run->key, .value = nullptr, .expected = expected};
@@ -130,7 +143,8 @@ void commit_update(const UpdateRunPtr& run, const store::EntryPtr& entry, api::O
   }
   object.mut_meta().resource_version.clear();
   std::string bytes = encode_stored(object);
-  if (entry && bytes == *entry->value) return run->plan.done(WriteResult{.created = false, .entry = entry, .object = {}});
+  if (entry && bytes == *entry->value)
+    return when_durable(run, entry, [run, entry] { run->plan.done(WriteResult{.created = false, .entry = entry, .object = {}}); });
   store::Write write;
   write.key = run->key;
   write.value = store::make_bytes(std::move(bytes));
@@ -182,11 +196,11 @@ Status before_create(UpdateRun& run, StrategyContext& context, api::Object& obje
 
 void update_existing(const UpdateRunPtr& run, const store::EntryPtr& entry, const api::Object& old) {
   auto object = run->plan.make(old);
-  if (!object) return run->done(std::move(object).error());
-  if (auto status = check_version(*run, *object, *entry); !status) return run->done(std::move(status).error());
+  if (!object) return refuse(run, entry, std::move(object).error());
+  if (auto status = check_version(*run, *object, *entry); !status) return refuse(run, entry, std::move(status).error());
   StrategyContext context = strategy_context(*run->call, run->plan.part, run->plan.dry_run);
   Begun begun;
-  if (auto status = before_update(*run, context, *object, old, begun); !status) return run->done(std::move(status).error());
+  if (auto status = before_update(*run, context, *object, old, begun); !status) return refuse(run, entry, std::move(status).error());
   if (removed_by_update(*run, *object, old)) return commit_removal(run, std::move(*object), entry->mod_revision);
   commit_update(run, entry, std::move(*object), old, context, begun);
 }
