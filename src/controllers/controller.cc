@@ -16,6 +16,9 @@ std::vector<std::unique_ptr<Controller>> make_all_controllers(Context& context) 
   all.push_back(make_endpointslice_controller(context));
   all.push_back(make_endpointslicemirroring_controller(context));
   all.push_back(make_namespace_controller(context));
+  all.push_back(make_disruption_controller(context));
+  all.push_back(make_claim_protection_controller(context));
+  all.push_back(make_volume_protection_controller(context));
   all.push_back(make_podgc_controller(context));
   all.push_back(make_garbage_collector(context));
   return all;

@@ -46,7 +46,10 @@ std::unique_ptr<Controller> make_root_ca_controller(Context& context);
 std::unique_ptr<Controller> make_clusterrole_aggregation_controller(Context& context);
 std::unique_ptr<Controller> make_podgc_controller(Context& context);
 std::unique_ptr<Controller> make_nodelifecycle_controller(Context& context);
+std::unique_ptr<Controller> make_disruption_controller(Context& context);
 std::unique_ptr<Controller> make_ttl_controller(Context& context);
+std::unique_ptr<Controller> make_claim_protection_controller(Context& context);
+std::unique_ptr<Controller> make_volume_protection_controller(Context& context);
 std::unique_ptr<Controller> make_garbage_collector(Context& context);
 
 // One of each, in the order in which they are started.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/metav1.h"
+#include "api/pod_rules.h"
 
 namespace reigen::scheduler {
 
@@ -12,6 +13,7 @@ const PlacedPods::Entry* PlacedPods::find(const std::string& uid) const {
 }
 
 void PlacedPods::place(Entry entry) {
+  if (api::is_container_pod(*entry.pod)) return;  // bound from the start, and counted nowhere
   const auto& uid = entry.pod->metadata.uid;
   if (auto found = entries_.find(uid); found != entries_.end()) {
     auto& known = found->second;

@@ -15,6 +15,8 @@ BUILTIN = {
     "Time": "api::Time", "MicroTime": "api::MicroTime", "Duration": "api::Duration", "Quantity": "api::Quantity",
     "IntOrString": "api::IntOrString", "RawExtension": "api::RawExtension", "JSON": "api::RawExtension",
     "any": "api::RawExtension", "FieldsV1": "api::FieldsV1",
+    # Go's names, for its error messages; a number that does not fit int64 is refused.
+    "int": "int64_t", "uint": "int64_t", "uint16": "int64_t", "uint32": "int64_t", "uint64": "int64_t",
 }
 GO_NAMES = {"Time": "v1.Time", "MicroTime": "v1.MicroTime", "Duration": "v1.Duration", "Quantity": "resource.Quantity",
             "IntOrString": "intstr.IntOrString", "RawExtension": "runtime.RawExtension", "FieldsV1": "v1.FieldsV1",
@@ -31,7 +33,7 @@ class SchemaError(Exception):
 
 
 def snake(name):
-    name = name.lstrip("$").replace("-", "_")
+    name = name.lstrip("$").replace("-", "_").replace("IPv", "Ipv").replace("IOps", "Iops")
     name = re.sub(r"([A-Z]+)s(?=[A-Z]|$)", lambda m: m[1].capitalize() + "s", name)  # podIPs, clientCIDRsX
     name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
