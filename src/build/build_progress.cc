@@ -40,7 +40,7 @@ void BuildProgress::show(const BuildEvent& event) {
       else if (seconds >= 0.05) fmt::print(stderr, "      {:.1f} s\n", seconds);
       break;
     }
-    case Kind::kWarning: break;
+    default: break;  // the classic builder's, which this is not shown
   }
 }
 

@@ -35,6 +35,8 @@ std::string absolute_path(std::string_view base, std::string_view path) {
   return "/" + clean_path(std::string(base) + "/" + std::string(path));
 }
 
+std::string changed_folder(std::string_view base, std::string_view path) { return path.starts_with('/') ? std::string(path) : absolute_path(base, path); }
+
 bool climbs(std::string_view path) {
   bool climbed = false;
   if (!path.starts_with('/')) walk(path, climbed);

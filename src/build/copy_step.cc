@@ -48,12 +48,12 @@ class Finder {
       std::set<std::string> matched;
       if (wild) TRY(match(wanted, "", matched));
       else matched.insert(wanted);
-      if (matched.empty()) return fail(Code::kNotFound, "no source files were specified: nothing matches " + pattern);
       for (const auto& name : matched) {
         TRY_ASSIGN(auto source, take(name));
         out.push_back(std::move(source));
       }
     }
+    if (out.empty()) return fail(Code::kNotFound, "no source files were specified");
     return out;
   }
 
@@ -140,8 +140,7 @@ bool is_archive(int fd) {
   auto is_tar = [](std::string_view block) { return block.size() >= 262 && block.substr(257, 5) == "ustar"; };
   if (is_tar(*head)) return true;
   auto kind = image::detect_compression(*head);
-  if (!kind) return true;  // bzip2, xz: unpacking will say that it cannot
-  if (*kind == image::Compression::kNone) return false;
+  if (kind == image::Compression::kNone) return false;
   image::FdSource file(fd, "archive");
   auto source = image::UnpackingSource::open(file);
   std::string block(512, '\0');
@@ -177,17 +176,21 @@ class Copier {
     if (source.folder) {
       TRY(make_folder(target_.root, destination, target_.owner));
       for (const auto& item : source.items)
-        if (!item.relative.empty()) TRY(one(item, under(destination, item.relative)));
+        if (!item.relative.empty()) TRY(one(item, under(destination, item.relative), from_));
+      // What was written into a folder has changed its time.
+      for (const auto& item : source.items)
+        if (S_ISDIR(item.mode) && !item.relative.empty()) TRY(keep_time(item, under(destination, item.relative)));
       return {};
     }
     const auto& item = source.items.front();
-    if (target_.extract) {
-      TRY_ASSIGN(auto fd, open_at(from_, item.path, O_RDONLY));
+    const std::string& from = source.root.empty() ? from_ : source.root;
+    if (target_.extract && source.extract) {
+      TRY_ASSIGN(auto fd, open_at(from, item.path, O_RDONLY));
       if (is_archive(fd.get())) return extract(fd.get(), source.name, destination);
     }
     std::string to = into_folder ? under(destination, base_of(source.name)) : destination;
     if (auto parent = parent_of(to); !parent.empty()) TRY(make_folder(target_.root, parent, target_.owner));
-    return one(item, to);
+    return one(item, to, from);
   }
 
  private:
@@ -200,7 +203,7 @@ class Copier {
       TRY_ASSIGN(auto tar, image::UnpackingSource::open(file, {limits.ratio, limits.ratio_from, limits.layer_bytes}));
       image::UnpackOptions options;
       options.whiteouts = false;
-      if (target_.owner) {
+      if (target_.owner && !target_.keep_archive_owner) {
         options.owner_uid = target_.owner->first;
         options.owner_gid = target_.owner->second;
       }
@@ -219,8 +222,15 @@ class Copier {
     return {};
   }
 
+  Status keep_time(const CopyItem& item, const std::string& to) {
+    TRY_ASSIGN(auto folder, open_at(target_.root, to, O_RDONLY | O_DIRECTORY));
+    timespec times[2] = {{item.mtime_s, item.mtime_ns}, {item.mtime_s, item.mtime_ns}};
+    if (::futimens(folder.get(), times) != 0) return fail_errno("copy to /" + to);
+    return {};
+  }
+
   // Folders come before what is in them.
-  Status one(const CopyItem& item, const std::string& to) {
+  Status one(const CopyItem& item, const std::string& to, const std::string& from) {
     TRY_ASSIGN(auto parent, open_at(target_.root, parent_of(to), O_PATH | O_DIRECTORY));
     std::string base = base_of(to);
     struct stat info{};
@@ -240,9 +250,11 @@ class Copier {
       uint32_t uid = target_.owner ? target_.owner->first : item.uid, gid = target_.owner ? target_.owner->second : item.gid;
       if (::symlinkat(item.link.c_str(), parent.get(), base.c_str()) != 0 || ::fchownat(parent.get(), base.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
         return fail_errno("link /" + to);
+      timespec times[2] = {{item.mtime_s, item.mtime_ns}, {item.mtime_s, item.mtime_ns}};
+      if (::utimensat(parent.get(), base.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("link /" + to);
       return {};
     }
-    TRY_ASSIGN(auto in, open_at(from_, item.path, O_RDONLY));
+    TRY_ASSIGN(auto in, open_at(from, item.path, O_RDONLY));
     Fd out(::openat(parent.get(), base.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!out) return fail_errno("create /" + to);
     image::FdSource source(in.get(), item.path);
@@ -266,6 +278,21 @@ Result<std::vector<CopySource>> find_sources(const std::string& root, const std:
   return Finder(root, ignore).run(patterns);
 }
 
+namespace {
+
+Status hash_contents(image::Sha256& hash, const std::string& root, const CopyItem& item) {
+  TRY_ASSIGN(auto fd, open_at(root, item.path, O_RDONLY));
+  image::FdSource file(fd.get(), item.path);
+  std::vector<char> buffer(1 << 17);
+  while (true) {
+    TRY_ASSIGN(size_t count, file.read(buffer.data(), buffer.size()));
+    if (count == 0) return {};
+    hash.update({buffer.data(), count});
+  }
+}
+
+}  // namespace
+
 Result<std::string> digest_sources(const std::string& root, const std::vector<CopySource>& sources) {
   image::Sha256 hash;
   auto number = [&](uint64_t value) { hash.update(std::to_string(value) + "\n"); };
@@ -278,17 +305,35 @@ Result<std::string> digest_sources(const std::string& root, const std::vector<Co
       if (S_ISLNK(item.mode)) hash.update(item.link + "\n");
       if (!S_ISREG(item.mode)) continue;
       number(item.size);
-      TRY_ASSIGN(auto fd, open_at(root, item.path, O_RDONLY));
-      image::FdSource file(fd.get(), item.path);
-      std::vector<char> buffer(1 << 17);
-      while (true) {
-        TRY_ASSIGN(size_t count, file.read(buffer.data(), buffer.size()));
-        if (count == 0) break;
-        hash.update({buffer.data(), count});
-      }
+      TRY(hash_contents(hash, source.root.empty() ? root : source.root, item));
     }
   }
   return hash.digest();
+}
+
+Result<std::string> classic_digest(const std::string& root, const std::vector<CopySource>& sources) {
+  std::vector<std::string> out;
+  for (const auto& source : sources) {
+    image::Sha256 hash;
+    for (const auto& item : source.items) {
+      // What the folder itself is like does not count: only what is in it is copied.
+      if (source.folder && item.relative.empty()) continue;
+      hash.update(source.folder ? item.relative : base_of(source.name));
+      hash.update(std::string_view("\0", 1));
+      hash.update(std::to_string(item.mode) + " " + std::to_string(item.uid) + " " + std::to_string(item.gid) + "\n");
+      if (S_ISLNK(item.mode)) hash.update(item.link + "\n");
+      if (!S_ISREG(item.mode)) continue;
+      hash.update(std::to_string(item.size) + "\n");
+      TRY(hash_contents(hash, source.root.empty() ? root : source.root, item));
+    }
+    // What was fetched has no name of its own.
+    const char* kind = source.folder ? "dir:" : source.root.empty() ? "file:" : "";
+    out.push_back(kind + image::hex_of(hash.digest()));
+  }
+  if (out.size() == 1) return out[0];
+  std::string all;
+  for (const auto& one : out) all += one + ",";
+  return "multi:" + image::hex_of(image::digest_of(all));
 }
 
 Status make_folder(const std::string& root, const std::string& path, std::optional<std::pair<uint32_t, uint32_t>> owner) {
@@ -307,12 +352,33 @@ Status make_folder(const std::string& root, const std::string& path, std::option
   return {};
 }
 
+namespace {
+
+// Where a file that is written to `path` lands: links are followed inside the root, also one to what is not there.
+std::string followed(const std::string& root, std::string path) {
+  for (int links = 0; links < 40; ++links) {
+    auto parent = open_at(root, parent_of(path), O_PATH | O_DIRECTORY);
+    if (!parent) return path;
+    std::array<char, 4096> target;
+    ssize_t length = ::readlinkat(parent->get(), base_of(path).c_str(), target.data(), target.size());
+    if (length <= 0) return path;
+    std::string link(target.data(), static_cast<size_t>(length));
+    path = clean_path(link[0] == '/' ? link : under(parent_of(path), link));
+  }
+  return path;
+}
+
+}  // namespace
+
 Status copy_sources(const std::string& root, const std::vector<CopySource>& sources, const CopyTarget& target) {
   bool slash = target.destination.ends_with('/');
   if (sources.size() > 1 && !slash)
-    return fail(Code::kInvalidArgument, "When using COPY with more than one source file, the destination must be a directory and end with a /");
+    return fail(Code::kInvalidArgument, std::string("When using ") + (target.extract ? "ADD" : "COPY") +
+                                            " with more than one source file, the destination must be a directory and end with a /");
   bool into_folder = slash || open_at(target.root, clean_path(target.destination), O_PATH | O_DIRECTORY).has_value();
-  Copier copier(root, target);
+  CopyTarget followed_target = target;
+  if (!into_folder) followed_target.destination = "/" + followed(target.root, clean_path(target.destination));
+  Copier copier(root, followed_target);
   for (const auto& source : sources) TRY(copier.source(source, into_folder));
   return {};
 }

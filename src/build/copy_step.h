@@ -26,6 +26,8 @@ struct CopySource {
   std::string name;  // as matched: "src/main.cc"
   bool folder = false;
   std::vector<CopyItem> items;  // a folder's contents; or the one file
+  std::string root = {};        // another root than the other sources'
+  bool extract = true;          // an archive is unpacked where the target says so
 };
 
 // Looks up sources below `root` (links stay inside). `ignore`: for the build context. kNotFound and kInvalidArgument in
@@ -34,13 +36,16 @@ Result<std::vector<CopySource>> find_sources(const std::string& root, const std:
 
 // A digest of names, modes and contents; what else a file has (times, owners) does not count.
 Result<std::string> digest_sources(const std::string& root, const std::vector<CopySource>& sources);
+// As Docker's classic builder names them in histories: "file:<hex>", "dir:<hex>", of several "multi:<hex>". Owners' numbers count too.
+Result<std::string> classic_digest(const std::string& root, const std::vector<CopySource>& sources);
 
 struct CopyTarget {
   std::string root;                                    // of the layer, mounted
   std::string destination;                             // absolute; a folder when it ends with '/'
   std::optional<std::pair<uint32_t, uint32_t>> owner;  // none: as in the source
   std::optional<uint32_t> mode;
-  bool extract = false;  // ADD: archives are unpacked
+  bool extract = false;             // ADD: archives are unpacked
+  bool keep_archive_owner = false;  // what is in them belongs to whom they say, not to `owner`
 };
 
 Status copy_sources(const std::string& root, const std::vector<CopySource>& sources, const CopyTarget& target);

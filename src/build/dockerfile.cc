@@ -40,7 +40,7 @@ class Parser {
 
  private:
   bool next_line(std::string_view& line);
-  void read_directives();
+  Status read_directives();
   std::string logical_line(std::string_view first);
   Status read_flags(Instruction& instruction);
   Status read_here_documents(Instruction& instruction);
@@ -62,9 +62,10 @@ bool Parser::next_line(std::string_view& line) {
 }
 
 // Directives are comments of the form `# key=value` before anything else.
-void Parser::read_directives() {
+Status Parser::read_directives() {
   std::string_view all = rest_, line;
   size_t number = line_;
+  bool escape = false;
   while (next_line(line)) {
     auto text = trim(line);
     if (!text.starts_with('#')) break;
@@ -74,19 +75,31 @@ void Parser::read_directives() {
     auto key = trim(text.substr(0, equals));
     auto value = trim(text.substr(equals + 1));
     if (key.find(' ') != std::string_view::npos) break;
-    if (upper(key) == "ESCAPE" && value == "`") out_.escape = '`';
+    if (upper(key) != "ESCAPE") continue;
+    if (escape) return fail(Code::kInvalidArgument, "only one escape parser directive can be used");
+    escape = true;
+    if (value != "`" && value != "\\") return fail(Code::kInvalidArgument, "invalid escape token '" + std::string(value) + "' does not match ` or \\");
+    out_.escape = value[0];
   }
   rest_ = all;
   line_ = number;
+  return {};
 }
 
 // Joins continuation lines; comments and empty lines between them are dropped.
 std::string Parser::logical_line(std::string_view first) {
   std::string out;
   std::string_view line = first;
-  bool begun = false;
+  bool begun = false, empty = false;
+  auto end = [&] {
+    if (empty && out_.warnings.empty()) out_.warnings.emplace_back("[WARNING]: Empty continuation line found in:");
+    if (empty) out_.warnings.push_back("    " + out);
+    while (!out.empty() && is_blank(out.back())) out.pop_back();
+    return std::move(out);
+  };
   while (true) {
     auto text = trim(line);
+    empty = empty || (begun && text.empty());
     if (!(begun && (text.empty() || text.starts_with('#')))) {
       std::string_view kept = begun ? line : text;
       while (!kept.empty() && is_blank(kept.back())) kept.remove_suffix(1);
@@ -94,9 +107,9 @@ std::string Parser::logical_line(std::string_view first) {
       if (more) kept.remove_suffix(1);
       out += kept;
       begun = true;
-      if (!more) return out;
+      if (!more) return end();
     }
-    if (!next_line(line)) return out;
+    if (!next_line(line)) return end();
   }
 }
 
@@ -117,6 +130,7 @@ Status Parser::read_flags(Instruction& instruction) {
     std::string value(equals == std::string_view::npos ? "" : flag.substr(equals + 1));
     std::erase_if(value, [](char c) { return c == '"'; });
     instruction.flags[std::string(flag.substr(0, equals))].push_back(value);
+    if (equals == std::string_view::npos) instruction.bare_flags.emplace_back(flag);
   }
   instruction.rest = rest;
   return {};
@@ -164,18 +178,11 @@ Result<Instruction> Parser::instruction(std::string_view first) {
   if (flags) TRY(read_flags(out));
   TRY(read_here_documents(out));
   out.json = out.rest.starts_with('[') && parse_json_list(out.rest, out.list);
-  if (out.rest.empty()) {
-    if (out.keyword == "RUN" || out.keyword == "CMD" || out.keyword == "ENTRYPOINT") return out;
-    std::string count = out.keyword == "COPY" || out.keyword == "ADD" ? "at least two arguments, but only 0 were provided"
-                        : out.keyword == "ENV" || out.keyword == "LABEL" || out.keyword == "EXPOSE" || out.keyword == "VOLUME" ? "at least one argument"
-                                                                                                                               : "exactly one argument";
-    return bad(out.line, out.keyword + " requires " + count);
-  }
   return out;
 }
 
 Result<Dockerfile> Parser::run() {
-  read_directives();
+  TRY(read_directives());
   std::string_view line;
   while (next_line(line)) {
     auto text = trim(line);
@@ -184,6 +191,7 @@ Result<Dockerfile> Parser::run() {
     TRY_ASSIGN(auto one, instruction(line));
     out_.instructions.push_back(std::move(one));
   }
+  if (!out_.warnings.empty()) out_.warnings.emplace_back("[WARNING]: Empty continuation lines will become errors in a future release.");
   if (out_.instructions.empty()) return fail(Code::kInvalidArgument, "file with no instructions");
   return std::move(out_);
 }

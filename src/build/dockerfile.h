@@ -21,15 +21,18 @@ struct Instruction {
   size_t line = 0;                                        // where it begins, from 1
   std::string text;                                       // the whole, continuation lines joined: what is shown and keyed by
   std::map<std::string, std::vector<std::string>> flags;  // "--chown=x" → chown: x
+  std::vector<std::string> bare_flags;                    // those of them without "="
   std::string rest;                                       // behind keyword and flags
   bool json = false;                                      // `rest` is a JSON array of strings: the exec form
   std::vector<std::string> list;                          // that array
   std::vector<HereDocument> here;
+  std::vector<std::pair<std::string, std::string>> pairs;  // of a LABEL that was no text: as they are
 };
 
 struct Dockerfile {
   char escape = '\\';
   std::vector<Instruction> instructions;
+  std::vector<std::string> warnings;  // lines, as Docker's builder says them
 };
 
 // Bounds: 1 MiB, 4096 instructions. kInvalidArgument "dockerfile parse error line N: …".

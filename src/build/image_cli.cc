@@ -22,6 +22,7 @@
 #include "image/importer.h"
 #include "image/json_writer.h"
 #include "image/puller.h"
+#include "image/pusher.h"
 
 namespace reigen::build {
 namespace {
@@ -34,6 +35,7 @@ constexpr const char* kUsage =
     "\n"
     "  import [--tag NAME] [--platform P] FILE|DIR|-...   add images from archives (OCI, docker save)\n"
     "  pull [--platform P] [--creds USER:PASSWORD] NAME... fetch images from their registries\n"
+    "  push [--creds USER:PASSWORD] NAME...                send images to their registries\n"
     "  build [-t NAME]... [-f FILE] [--build-arg K=V]... [--label K=V]... [--target STAGE] [--no-cache]\n"
     "        [--platform P] [--pull] [-q] CONTEXT          make an image by a Dockerfile\n"
     "  ls [-q] [--format json]                             list images\n"
@@ -100,6 +102,12 @@ Status import_command(const ImageOptions& options) {
   return {};
 }
 
+image::Credentials credentials_of(const ImageOptions& options) {
+  auto creds = options.one("creds");
+  auto colon = creds.find(':');
+  return {creds.substr(0, colon), colon == std::string::npos ? "" : creds.substr(colon + 1), "", ""};
+}
+
 Status pull_command(const ImageOptions& options) {
   if (options.words.empty()) return usage("pull needs the name of an image");
   TRY_ASSIGN(auto store, open_store(options));
@@ -114,9 +122,8 @@ Status pull_command(const ImageOptions& options) {
   for (const auto& name : options.words) {
     TRY_ASSIGN(auto reference, image::parse_reference(name));
     pull.credentials.clear();
-    if (auto creds = options.one("creds"); !creds.empty()) {
-      auto colon = creds.find(':');
-      pull.credentials.push_back({creds.substr(0, colon), colon == std::string::npos ? "" : creds.substr(colon + 1), "", ""});
+    if (!options.one("creds").empty()) {
+      pull.credentials.push_back(credentials_of(options));
     } else if (const char* home = std::getenv("HOME")) {
       if (auto config = read_file(std::string(home) + "/.docker/config.json", 1 << 20)) {
         TRY_ASSIGN(pull.credentials, image::match_credentials(*config, reference));
@@ -124,6 +131,31 @@ Status pull_command(const ImageOptions& options) {
     }
     TRY_ASSIGN(auto record, puller.pull(reference, pull));
     fmt::print("{}\n", reference.store_name());
+  }
+  return {};
+}
+
+Status push_command(const ImageOptions& options) {
+  if (options.words.empty()) return usage("push needs the name of an image");
+  TRY_ASSIGN(auto store, open_store(options));
+  image::PullerOptions settings;
+  settings.insecure_registries = options.all("insecure-registry");
+  image::PushOptions push;
+  push.progress = [](const image::PullProgress& progress) {
+    if (progress.status != "Pushing" && progress.status != "Preparing") fmt::print(stderr, "{}: {}\n", short_id(progress.id), progress.status);
+  };
+  for (const auto& name : options.words) {
+    TRY_ASSIGN(auto reference, image::parse_reference(name));
+    push.credentials = credentials_of(options);
+    const char* home = std::getenv("HOME");
+    if (options.one("creds").empty() && home) {
+      if (auto config = read_file(std::string(home) + "/.docker/config.json", 1 << 20)) {
+        TRY_ASSIGN(auto found, image::match_credentials(*config, reference));
+        if (!found.empty()) push.credentials = found.front();
+      }
+    }
+    TRY_ASSIGN(auto report, image::Pusher(*store, settings).push(reference, push));
+    fmt::print("{}: digest: {} size: {}\n", report.tag, report.digest, report.size);
   }
   return {};
 }
@@ -272,6 +304,7 @@ const std::vector<ImageCommand>& commands() {
   static const std::vector<ImageCommand> list = {
       {"import", {"tag:t=", "platform="}, import_command},
       {"pull", {"platform=", "creds=", "insecure-registry="}, pull_command},
+      {"push", {"creds=", "insecure-registry="}, push_command},
       {"build", {"tag:t=", "file:f=", "build-arg=", "label=", "target=", "no-cache", "platform=", "pull", "quiet:q"}, build_command},
       {"ls", {"quiet:q", "format="}, ls_command},
       {"list", {"quiet:q", "format="}, ls_command},

@@ -52,11 +52,21 @@ Result<std::vector<std::string>> LayerMaker::folders(const Stage& stage) const {
   return out;
 }
 
+Result<std::string> LayerMaker::new_folder(const std::string& name) {
+  std::string out = writer_.directory() + "/" + name + "-" + std::to_string(next_++);
+  TRY(make_directories(out, 0755));
+  return out;
+}
+
 Result<LayerMaker::View> LayerMaker::view(const Stage& stage) {
+  TRY_ASSIGN(auto layers, folders(stage));
+  return view_of(layers);
+}
+
+Result<LayerMaker::View> LayerMaker::view_of(const std::vector<std::string>& layers) {
   View out;
   std::string folder = writer_.directory() + "/step-" + std::to_string(next_++);
   for (const char* name : {"/root", "/upper", "/work", "/scratch"}) TRY(make_directories(folder + name, 0755));
-  TRY_ASSIGN(auto layers, folders(stage));
   TRY(linux::mount_overlay(folder + "/root", layers, folder + "/upper", folder + "/work"));
   out.folder_ = folder;
   out.root_ = folder + "/root";
@@ -98,6 +108,30 @@ Result<bool> LayerMaker::reuse(Stage& stage, const std::string& key) {
   put(stage, *info, text->substr(8, first - 8));
   writer_.declare_chain(stage.config.diff_ids);
   return true;
+}
+
+Result<std::optional<image::LayerInfo>> LayerMaker::change(const Stage& stage, const std::function<Status(const View&)>& work) {
+  std::string upper = writer_.directory() + "/upper-" + std::to_string(next_++);
+  {
+    TRY_ASSIGN(auto mounted, view(stage));
+    TRY(work(mounted));
+    TRY(linux::unmount(mounted.root()));
+    if (::rename(mounted.upper().c_str(), upper.c_str()) != 0) return fail_errno("rename " + mounted.upper());
+  }
+  return adopt(stage, upper);
+}
+
+Result<std::optional<image::LayerInfo>> LayerMaker::adopt(const Stage& stage, const std::string& folder) {
+  auto work = [&]() -> Result<std::optional<image::LayerInfo>> {
+    TRY_ASSIGN(auto names, list_directory(folder));
+    if (names.empty()) return std::optional<image::LayerInfo>();
+    TRY_ASSIGN(auto info, writer_.add_tree(stage.chain, folder));
+    return std::optional(info);
+  };
+  auto out = work();
+  // What became no layer goes.
+  if (auto gone = remove_tree(folder); !gone) LOG(kWarning, "build", "{}: {}", folder, gone.error().message());
+  return out;
 }
 
 Status LayerMaker::make(Stage& stage, const std::string& key, const std::function<Status(const View&)>& work) {

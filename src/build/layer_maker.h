@@ -34,11 +34,19 @@ class LayerMaker {
     std::string folder_, root_, upper_, scratch_;
   };
   Result<View> view(const Stage& stage);
+  Result<View> view_of(const std::vector<std::string>& folders);  // lowest first
+  // A new folder that lives as long as the build.
+  Result<std::string> new_folder(const std::string& name);
 
   // Puts the cached layer of `key` on the stage. False: there is none.
   Result<bool> reuse(Stage& stage, const std::string& key);
   // Runs `work` on a view and puts what it changed on the stage as a layer, remembered under `key`.
   Status make(Stage& stage, const std::string& key, const std::function<Status(const View&)>& work);
+
+  // As make, but nothing is put on the stage or remembered; nothing comes back when no file was changed.
+  Result<std::optional<image::LayerInfo>> change(const Stage& stage, const std::function<Status(const View&)>& work);
+  // The same of a folder with what was changed elsewhere. The folder is gone afterwards, also after an error.
+  Result<std::optional<image::LayerInfo>> adopt(const Stage& stage, const std::string& folder);
 
   // The key of a step on a stage: what it does, and what it depends on.
   static std::string key(const Stage& stage, const std::vector<std::string>& parts);

@@ -30,8 +30,17 @@ TEST(Dockerfile, NamesTheLineOfAnError) {
   EXPECT_EQ(parse_dockerfile("FROM a\n\nNOSUCH x").error().message(), "dockerfile parse error line 3: unknown instruction: NOSUCH");
   EXPECT_EQ(parse_dockerfile("FROM a\nRUN <<EOF\nx").error().message(), "dockerfile parse error line 2: unterminated heredoc");
   EXPECT_EQ(parse_dockerfile("# nothing\n").error().message(), "file with no instructions");
-  EXPECT_EQ(parse_dockerfile("FROM a\nCOPY").error().message(),
-            "dockerfile parse error line 2: COPY requires at least two arguments, but only 0 were provided");
+  EXPECT_EQ(parse_dockerfile("# escape=`\n# escape=`\nFROM a").error().message(), "only one escape parser directive can be used");
+  EXPECT_EQ(parse_dockerfile("# escape=x\nFROM a").error().message(), "invalid escape token 'x' does not match ` or \\");
+}
+
+TEST(Dockerfile, WarnsOfEmptyLinesInsideOfAnInstruction) {
+  auto file = parse_dockerfile("FROM a\nRUN b \\\n# inner\n\n  c\n");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->instructions[1].text, "RUN b   c");
+  EXPECT_THAT(file->warnings, ::testing::ElementsAre("[WARNING]: Empty continuation line found in:", "    RUN b   c",
+                                                     "[WARNING]: Empty continuation lines will become errors in a future release."));
+  EXPECT_TRUE(parse_dockerfile("FROM a\nRUN b \\\n# inner\n  c\n")->warnings.empty());
 }
 
 TEST(Variables, ExpandAsDockerDoes) {
@@ -54,7 +63,7 @@ TEST(Variables, ExpandAsDockerDoes) {
   }
   EXPECT_FALSE(expand_word("${a", '\\', lookup));
   EXPECT_FALSE(expand_word("${}", '\\', lookup));
-  EXPECT_EQ(expand_word("${no:?is needed}", '\\', lookup).error().message(), "no: is needed");
+  EXPECT_EQ(expand_word("${no:?is needed}", '\\', lookup).error().message(), "failed to process \"${no:?is needed}\": no: is needed");
 }
 
 TEST(IgnoreList, LastRuleDecides) {

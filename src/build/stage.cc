@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "build/clean_path.h"
+#include "linux/pidfd.h"
 
 namespace reigen::build {
 namespace {
@@ -12,33 +13,40 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 Fail bad(const std::string& why) { return fail(Code::kInvalidArgument, why); }
 
-// Go's form: "1m30s", "500ms", in nanoseconds.
+// Go's form: "1m30s", "500ms", in nanoseconds; its words where it is none.
 Result<int64_t> parse_duration(std::string_view text) {
   std::string whole(text);
+  auto wrong = [&](const std::string& why) { return bad("time: " + why + " duration \"" + whole + "\""); };
   int64_t total = 0;
+  bool minus = text.starts_with('-');
+  if (minus || text.starts_with('+')) text.remove_prefix(1);
   if (text == "0") return int64_t{0};
-  if (text.empty()) return bad("\"\" is no duration");
+  if (text.empty()) return wrong("invalid");
   while (!text.empty()) {
     double number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || number < 0) return bad("\"" + whole + "\" is no duration, such as 30s or 1m30s");
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (error != std::errc() || number < 0) return wrong("invalid");
     text.remove_prefix(static_cast<size_t>(end - text.data()));
-    struct {
-      std::string_view unit;
-      double ns;
-    } units[] = {{"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
-    bool found = false;
-    for (const auto& unit : units) {
-      if (!text.starts_with(unit.unit)) continue;
-      if (number * unit.ns > 9e18 - static_cast<double>(total)) return bad("\"" + whole + "\" is too long a duration");
-      total += static_cast<int64_t>(number * unit.ns);
-      text.remove_prefix(unit.unit.size());
-      found = true;
-      break;
-    }
-    if (!found) return bad("\"" + whole + "\" is no duration, such as 30s or 1m30s");
+    std::string_view unit = text.substr(0, text.find_first_of(".0123456789"));
+    if (unit.empty()) return wrong("missing unit in");
+    constexpr std::pair<std::string_view, double> units[] = {{"ms", 1e6}, {"us", 1e3}, {"µs", 1e3}, {"ns", 1}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
+    const auto* known = std::ranges::find(units, unit, &std::pair<std::string_view, double>::first);
+    if (known == std::end(units)) return wrong("unknown unit \"" + std::string(unit) + "\" in");
+    if (number * known->second > 9e18 - static_cast<double>(total)) return wrong("invalid");
+    total += static_cast<int64_t>(number * known->second);
+    text.remove_prefix(unit.size());
   }
-  return total;
+  return minus ? -total : total;
+}
+
+// A number is taken as it is, as by Docker.
+bool is_signal(const std::string& text) {
+  int number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size()) return number != 0;
+  std::string name = text;
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
+  return linux::parse_signal(name).has_value();
 }
 
 void insert_sorted(std::vector<std::string>& list, const std::string& value) {
@@ -48,8 +56,8 @@ void insert_sorted(std::vector<std::string>& list, const std::string& value) {
 
 std::vector<std::string> command_of(const Stage& stage, const Instruction& instruction) {
   if (instruction.json) return instruction.list;
-  if (instruction.rest.empty()) return {};
   auto out = stage.shell();
+  if (instruction.rest.empty()) return instruction.keyword == "ENTRYPOINT" ? std::vector<std::string>() : out;
   out.push_back(instruction.rest);
   return out;
 }
@@ -80,6 +88,7 @@ Status apply_list(Stage& stage, const Instruction& instruction) {
   if (keyword == "EXPOSE" || (keyword == "VOLUME" && !instruction.json)) {
     TRY_ASSIGN(auto words, expand_words(instruction.rest, stage.escape, lookup));
     for (const auto& word : words) {
+      if (word.empty() && keyword == "VOLUME") return bad("VOLUME specified can not be an empty string");
       if (keyword == "EXPOSE") TRY(apply_expose(stage, word));
       else insert_sorted(stage.config.volumes, word);
     }
@@ -93,14 +102,20 @@ Status apply_list(Stage& stage, const Instruction& instruction) {
   return {};
 }
 
-Status apply_health_check(Stage& stage, const Instruction& instruction) {
-  image::HealthCheck check;
+Status read_interval(const std::string& flag, const std::string& value, int64_t& out) {
+  TRY_ASSIGN(out, parse_duration(value));
+  if (out < 1'000'000) return bad("Interval \"" + flag + "\" cannot be less than 1ms");
+  return {};
+}
+
+Status read_health_flags(const Instruction& instruction, image::HealthCheck& check) {
   for (const auto& [flag, values] : instruction.flags) {
     const std::string& value = values.back();
+    if (value.empty()) continue;
     if (flag == "retries") {
       auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), check.retries);
-      if (error != std::errc() || end != value.data() + value.size() || check.retries < 1)
-        return bad("--retries wants a number above 0, not \"" + value + "\"");
+      if (error != std::errc() || end != value.data() + value.size()) return bad("strconv.ParseInt: parsing \"" + value + "\": invalid syntax");
+      if (check.retries < 1) return bad("--retries must be at least 1 (not " + value + ")");
       continue;
     }
     int64_t* target = flag == "interval"         ? &check.interval_ns
@@ -109,24 +124,8 @@ Status apply_health_check(Stage& stage, const Instruction& instruction) {
                       : flag == "start-interval" ? &check.start_interval_ns
                                                  : nullptr;
     if (!target) return bad("Unknown flag: " + flag);
-    TRY_ASSIGN(*target, parse_duration(value));
+    TRY(read_interval(flag, value, *target));
   }
-  auto words = split_words(instruction.rest, stage.escape);
-  std::string type = words.empty() ? "" : words[0];
-  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::toupper(c); });
-  if (type == "NONE" && words.size() == 1) {
-    check.test = {"NONE"};
-  } else if (type == "CMD" && words.size() > 1) {
-    // The command behind CMD, as an instruction of its own: it too has an exec form.
-    TRY_ASSIGN(auto inner, parse_dockerfile("CMD " + instruction.rest.substr(instruction.rest.find_first_not_of(" \t", words[0].size()))));
-    const auto& command = inner.instructions.front();
-    check.test = {command.json ? "CMD" : "CMD-SHELL"};
-    if (command.json) check.test.insert(check.test.end(), command.list.begin(), command.list.end());
-    else check.test.push_back(command.rest);
-  } else {
-    return bad("Unknown type \"" + type + "\" in HEALTHCHECK (try CMD)");
-  }
-  stage.config.health_check = std::move(check);
   return {};
 }
 
@@ -147,6 +146,38 @@ Status apply_arg(Stage& stage, const Instruction& instruction, const std::map<st
 
 }  // namespace
 
+Result<image::HealthCheck> parse_health_check(const Instruction& instruction, char escape) {
+  image::HealthCheck check;
+  auto words = split_words(instruction.rest, escape);
+  std::string type = words.empty() ? "" : words[0];
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::toupper(c); });
+  if (type == "NONE") {
+    if (words.size() > 1) return bad("HEALTHCHECK NONE takes no arguments");
+    check.test = {"NONE"};
+    return check;
+  }
+  if (type != "CMD") return bad("Unknown type \"" + type + "\" in HEALTHCHECK (try CMD)");
+  // The command behind CMD, as an instruction of its own: it too has an exec form.
+  std::string_view rest = instruction.rest;
+  rest.remove_prefix(std::min(rest.find_first_not_of(" \t", words[0].size()), rest.size()));
+  TRY_ASSIGN(auto inner, parse_dockerfile("CMD " + std::string(rest)));
+  const auto& command = inner.instructions.front();
+  if (command.json ? command.list.empty() : rest.empty()) return bad("Missing command after HEALTHCHECK CMD");
+  TRY(read_health_flags(instruction, check));
+  check.test = {command.json ? "CMD" : "CMD-SHELL"};
+  if (command.json) check.test.insert(check.test.end(), command.list.begin(), command.list.end());
+  else check.test.push_back(command.rest);
+  return check;
+}
+
+Status check_trigger(const Instruction& instruction) {
+  std::string trigger = instruction.rest.substr(0, instruction.rest.find_first_of(" \t"));
+  std::ranges::transform(trigger, trigger.begin(), [](unsigned char c) { return std::toupper(c); });
+  if (trigger == "ONBUILD") return bad("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+  if (trigger == "FROM" || trigger == "MAINTAINER") return bad(trigger + " isn't allowed as an ONBUILD trigger");
+  return {};
+}
+
 Lookup Stage::lookup() const {
   return [this](const std::string& key) -> std::optional<std::string> {
     for (const auto& item : config.env)
@@ -161,14 +192,14 @@ std::vector<std::string> Stage::shell() const { return config.shell.empty() ? st
 void Stage::set_env(const std::string& key, const std::string& value) {
   for (auto& item : config.env) {
     if (item.size() > key.size() && item.starts_with(key) && item[key.size()] == '=') {
-      item = key + "=" + value;
+      item.replace(key.size() + 1, std::string::npos, value);
       return;
     }
   }
   config.env.push_back(key + "=" + value);
 }
 
-Result<Pairs> parse_pairs(const Instruction& instruction, char escape, const Lookup& lookup) {
+Result<Pairs> split_pairs(const Instruction& instruction, char escape) {
   Pairs out;
   auto words = split_words(instruction.rest, escape);
   if (words.empty()) return bad(instruction.keyword + " requires at least one argument");
@@ -177,19 +208,25 @@ Result<Pairs> parse_pairs(const Instruction& instruction, char escape, const Loo
     std::string_view rest = instruction.rest;
     rest.remove_prefix(words[0].size());
     rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-    TRY_ASSIGN(auto value, expand_word(rest, escape, lookup));
-    TRY_ASSIGN(auto key, expand_word(words[0], escape, lookup));
-    out.emplace_back(std::move(key), std::move(value));
+    out.emplace_back(words[0], rest);
     return out;
   }
   for (const auto& word : words) {
     // The key may be quoted, and hold blanks then.
     size_t equals = word[0] == '"' ? word.find('=', std::min(word.find('"', 1), word.size())) : word.find('=');
     if (equals == std::string::npos) return bad("Syntax error - can't find = in \"" + word + "\". Must be of the form: name=value");
-    TRY_ASSIGN(auto key, expand_word(word.substr(0, equals), escape, lookup));
-    TRY_ASSIGN(auto value, expand_word(word.substr(equals + 1), escape, lookup));
+    out.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+  }
+  return out;
+}
+
+Result<Pairs> parse_pairs(const Instruction& instruction, char escape, const Lookup& lookup) {
+  if (!instruction.pairs.empty()) return instruction.pairs;
+  TRY_ASSIGN(auto out, split_pairs(instruction, escape));
+  for (auto& [key, value] : out) {
+    TRY_ASSIGN(key, expand_word(key, escape, lookup));
+    TRY_ASSIGN(value, expand_word(value, escape, lookup));
     if (key.empty()) return bad(instruction.keyword + " names can not be blank");
-    out.emplace_back(std::move(key), std::move(value));
   }
   return out;
 }
@@ -214,7 +251,7 @@ Status apply_metadata(Stage& stage, const Instruction& instruction, const std::m
   }
   if (keyword == "ENTRYPOINT") {
     config.entrypoint = command_of(stage, instruction);
-    config.entrypoint_set = true;
+    config.entrypoint_set = !config.entrypoint.empty();
     // The base's command was meant for the base's entry point.
     if (!stage.cmd_here) {
       config.cmd.clear();
@@ -228,7 +265,9 @@ Status apply_metadata(Stage& stage, const Instruction& instruction, const std::m
     return {};
   }
   if (keyword == "STOPSIGNAL") {
-    TRY_ASSIGN(config.stop_signal, expand_word(instruction.rest, stage.escape, lookup));
+    TRY_ASSIGN(auto signal, expand_word(instruction.rest, stage.escape, lookup));
+    if (!is_signal(signal)) return bad("Invalid signal: " + signal);
+    config.stop_signal = std::move(signal);
     return {};
   }
   if (keyword == "MAINTAINER") {
@@ -240,12 +279,12 @@ Status apply_metadata(Stage& stage, const Instruction& instruction, const std::m
     config.shell = instruction.list;
     return {};
   }
-  if (keyword == "HEALTHCHECK") return apply_health_check(stage, instruction);
+  if (keyword == "HEALTHCHECK") {
+    TRY_ASSIGN(config.health_check, parse_health_check(instruction, stage.escape));
+    return {};
+  }
   if (keyword == "ONBUILD") {
-    TRY_ASSIGN(auto inner, parse_dockerfile(instruction.rest));
-    const auto& trigger = inner.instructions.front().keyword;
-    if (trigger == "ONBUILD") return bad("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-    if (trigger == "FROM" || trigger == "MAINTAINER") return bad(trigger + " isn't allowed as an ONBUILD trigger");
+    TRY(check_trigger(instruction));
     config.on_build.push_back(instruction.rest);
     return {};
   }

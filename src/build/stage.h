@@ -14,7 +14,10 @@
 namespace reigen::build {
 
 struct Stage {
-  std::string name;  // AS …, lower case; may be empty
+  std::string name;      // AS …, lower case; may be empty
+  std::string image_id;  // what it has become, in a classic build; else its base; empty: scratch
+  std::string maintainer;
+  bool cache_busted = false;  // a step was not in the classic cache, so none after it is
   image::ImageConfig config;
   std::string chain;                                       // of its layers; empty: none
   std::map<std::string, std::optional<std::string>> args;  // declared by ARG here
@@ -29,6 +32,15 @@ struct Stage {
 
 // The instructions that change only the configuration. kUnimplemented: another one. `args`: of the command line and predefined.
 Status apply_metadata(Stage& stage, const Instruction& instruction, const std::map<std::string, std::string>& args);
+
+// "k=v k2=v2" or "k v": as written, quotes and all.
+Result<std::vector<std::pair<std::string, std::string>>> split_pairs(const Instruction& instruction, char escape);
+
+// A HEALTHCHECK's words and flags, in Docker's words where they are wrong.
+Result<image::HealthCheck> parse_health_check(const Instruction& instruction, char escape);
+
+// Whether an ONBUILD may hold its instruction; whether that one is right is seen when it is done.
+Status check_trigger(const Instruction& instruction);
 
 // "k=v k2=v2" or "k v": with variables expanded.
 Result<std::vector<std::pair<std::string, std::string>>> parse_pairs(const Instruction& instruction, char escape, const Lookup& lookup);

@@ -21,9 +21,10 @@ class Expander {
       TRY(step());
       if (out_.size() > kMaxOutput) return fail(Code::kInvalidArgument, "expands to more than 1 MiB");
     }
-    if (quote_)
-      return fail(Code::kInvalidArgument,
-                  std::string("unexpected end of statement while looking for matching ") + (quote_ == '"' ? "double" : "single") + "-quote");
+    if (quote_) {
+      std::string kind = quote_ == '"' ? "double-quote" : "single-quote";
+      return fail(Code::kInvalidArgument, "unexpected end of statement while looking for matching " + kind);
+    }
     return std::move(out_);
   }
 
@@ -78,8 +79,8 @@ class Expander {
 
   Status braced() {
     std::string key = name();
-    if (key.empty()) return fail(Code::kInvalidArgument, "bad substitution");
-    if (at_ >= text_.size()) return fail(Code::kInvalidArgument, "missing } after ${" + key);
+    if (key.empty()) return fail(Code::kInvalidArgument, "syntax error: bad substitution");
+    if (at_ >= text_.size()) return fail(Code::kInvalidArgument, "syntax error: missing '}'");
     if (text_[at_] == '}') {
       ++at_;
       out_ += lookup_(key).value_or("");
@@ -96,7 +97,7 @@ class Expander {
       else if (text_[at_] == '}' && --open == 0) break;
       ++at_;
     }
-    if (at_ >= text_.size()) return fail(Code::kInvalidArgument, "missing } after ${" + key);
+    if (at_ >= text_.size()) return fail(Code::kInvalidArgument, "syntax error: missing '}'");
     auto word = text_.substr(begin, at_ - begin);
     ++at_;
     return apply(key, colon, operation, word);
@@ -134,7 +135,13 @@ class Expander {
 
 }  // namespace
 
-Result<std::string> expand_word(std::string_view word, char escape, const Lookup& lookup) { return Expander(word, escape, lookup, true).run(); }
+Result<std::string> expand_word(std::string_view word, char escape, const Lookup& lookup) {
+  auto out = Expander(word, escape, lookup, true).run();
+  if (out) return out;
+  std::string shown;
+  for (char c : word) shown += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+  return fail(std::move(out).error().context("failed to process \"" + shown + "\""));
+}
 Result<std::string> expand_text(std::string_view text, char escape, const Lookup& lookup) { return Expander(text, escape, lookup, false).run(); }
 
 Result<std::vector<std::string>> expand_words(std::string_view text, char escape, const Lookup& lookup) {

@@ -53,9 +53,8 @@ Status write_entry(TarReader& reader, const std::string& path, uint64_t& total, 
 
 }  // namespace
 
-Status ArchiveFiles::spool(int fd, const std::string& label, const Limits& limits) {
-  FdSource file(fd, label);
-  TRY_ASSIGN(auto unpacked, UnpackingSource::open(file, {limits.ratio, limits.ratio_from, limits.archive_bytes}));
+Status ArchiveFiles::spool(ByteSource& packed, const Limits& limits) {
+  TRY_ASSIGN(auto unpacked, UnpackingSource::open(packed, {limits.ratio, limits.ratio_from, limits.archive_bytes}));
   TarReader reader(*unpacked);
   uint64_t total = 0;
   while (true) {

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "image/byte_source.h"
 #include "image/image_store.h"
 
 namespace reigen::image {
@@ -15,7 +16,7 @@ class ArchiveFiles {
   // `scratch` takes the files of a tar.
   explicit ArchiveFiles(std::string scratch) : scratch_(std::move(scratch)) {}
 
-  Status spool(int fd, const std::string& label, const Limits& limits);
+  Status spool(ByteSource& packed, const Limits& limits);
   Status open_folder(int fd);
 
   bool has(const std::string& name) const;

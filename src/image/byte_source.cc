@@ -1,5 +1,7 @@
 #include "image/byte_source.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -8,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
@@ -37,15 +40,15 @@ Result<size_t> HashingSource::read(char* buffer, size_t size) {
   return count;
 }
 
-Result<Compression> detect_compression(std::string_view head) {
+Compression detect_compression(std::string_view head) {
   if (head.starts_with("\x1f\x8b")) return Compression::kGzip;
   if (head.starts_with("\x28\xb5\x2f\xfd")) return Compression::kZstd;
   // A skippable frame, with which seekable zstd archives may begin.
   if (head.size() >= 4 && (head[0] & 0xf0) == 0x50 && head.substr(1, 3) == "\x2a\x4d\x18") return Compression::kZstd;
-  if (head.starts_with("BZh")) return fail(Code::kUnimplemented, "packed with bzip2; gzip, zstd and plain tar can be read");
+  if (head.starts_with("BZh")) return Compression::kBzip2;
   if (head.starts_with("\xfd"
-                       "7zX"))
-    return fail(Code::kUnimplemented, "packed with xz; gzip, zstd and plain tar can be read");
+                       "7zXZ"))
+    return Compression::kXz;
   return Compression::kNone;
 }
 
@@ -54,12 +57,16 @@ struct UnpackingSource::State {
   ~State() {
     if (zlib_open) ::inflateEnd(&zlib);
     if (zstd) ::ZSTD_freeDStream(zstd);
+    if (archive) ::archive_read_free(archive);
   }
 
   Status fill();
   Result<size_t> copy(char* buffer, size_t size);
   Result<size_t> inflate_some(char* buffer, size_t size);
   Result<size_t> zstd_some(char* buffer, size_t size);
+  Result<size_t> filter_some(char* buffer, size_t size);
+  Status open_filter();
+  static la_ssize_t read_packed(struct archive* archive, void* self, const void** data);
 
   ByteSource& packed;
   RatioLimit limit;
@@ -72,6 +79,8 @@ struct UnpackingSource::State {
   bool zlib_open = false;
   bool between_members = true;  // at the border of a gzip member or a zstd frame: the input may end here
   ZSTD_DStream* zstd = nullptr;
+  struct archive* archive = nullptr;  // bzip2 and xz
+  std::optional<Error> error = {};
 };
 
 Status UnpackingSource::State::fill() {
@@ -151,13 +160,50 @@ Result<size_t> UnpackingSource::State::zstd_some(char* buffer, size_t size) {
   return output.pos;
 }
 
+la_ssize_t UnpackingSource::State::read_packed(struct archive* archive, void* self, const void** data) {
+  auto& state = *static_cast<State*>(self);
+  if (auto filled = state.fill(); !filled) {
+    state.error = filled.error();
+    ::archive_set_error(archive, EIO, "%s", "source");
+    return -1;
+  }
+  *data = state.input.data() + state.begin;
+  auto count = static_cast<la_ssize_t>(state.end - state.begin);
+  state.begin = state.end;
+  return count;
+}
+
+// libarchive's filters without a format: one entry, which is all that is packed.
+Status UnpackingSource::State::open_filter() {
+  archive = ::archive_read_new();
+  CHECK(archive != nullptr);
+  if (kind == Compression::kBzip2) ::archive_read_support_filter_bzip2(archive);
+  else ::archive_read_support_filter_xz(archive);
+  ::archive_read_support_format_raw(archive);
+  ::archive_read_support_format_empty(archive);
+  struct archive_entry* entry = nullptr;
+  if (::archive_read_open(archive, this, nullptr, read_packed, nullptr) == ARCHIVE_OK && ::archive_read_next_header(archive, &entry) != ARCHIVE_FATAL)
+    return {};
+  if (error) return fail(*error);
+  return fail(Code::kDataLoss, std::string(kind == Compression::kBzip2 ? "bzip2" : "xz") + " data is corrupt");
+}
+
+Result<size_t> UnpackingSource::State::filter_some(char* buffer, size_t size) {
+  if (!archive) TRY(open_filter());
+  la_ssize_t count = ::archive_read_data(archive, buffer, size);
+  if (count >= 0) return static_cast<size_t>(count);
+  if (error) return fail(*error);
+  const char* text = ::archive_error_string(archive);
+  return fail(Code::kDataLoss, std::string(kind == Compression::kBzip2 ? "bzip2" : "xz") + " data is corrupt" + (text ? std::string(": ") + text : ""));
+}
+
 UnpackingSource::UnpackingSource(std::unique_ptr<State> state) : state_(std::move(state)) {}
 UnpackingSource::~UnpackingSource() = default;
 Compression UnpackingSource::compression() const { return state_->kind; }
 
 Result<std::unique_ptr<UnpackingSource>> UnpackingSource::open(ByteSource& packed, RatioLimit limit) {
   auto state = std::make_unique<State>(packed, limit);
-  while (state->end < 4) {
+  while (state->end < 6) {
     TRY_ASSIGN(size_t count, packed.read(state->input.data() + state->end, state->input.size() - state->end));
     state->end += count;
     state->in += count;
@@ -166,14 +212,24 @@ Result<std::unique_ptr<UnpackingSource>> UnpackingSource::open(ByteSource& packe
       break;
     }
   }
-  TRY_ASSIGN(state->kind, detect_compression({state->input.data(), state->end}));
+  state->kind = detect_compression({state->input.data(), state->end});
   return std::unique_ptr<UnpackingSource>(new UnpackingSource(std::move(state)));
 }
 
 Result<size_t> UnpackingSource::read(char* buffer, size_t size) {
   if (size == 0) return size_t{0};
   auto& s = *state_;
-  auto count = s.kind == Compression::kGzip ? s.inflate_some(buffer, size) : s.kind == Compression::kZstd ? s.zstd_some(buffer, size) : s.copy(buffer, size);
+  auto some = [&]() -> Result<size_t> {
+    switch (s.kind) {
+      case Compression::kGzip: return s.inflate_some(buffer, size);
+      case Compression::kZstd: return s.zstd_some(buffer, size);
+      case Compression::kBzip2:
+      case Compression::kXz: return s.filter_some(buffer, size);
+      case Compression::kNone: break;
+    }
+    return s.copy(buffer, size);
+  };
+  auto count = some();
   if (!count) return count;
   s.out += *count;
   if (s.out > s.limit.bytes) return fail(Code::kResourceExhausted, "unpacks to more than " + std::to_string(s.limit.bytes) + " bytes");
@@ -214,6 +270,37 @@ Status ZstdWriter::emit(std::string_view data, bool end) {
 
 Status ZstdWriter::write(std::string_view data) { return emit(data, false); }
 Status ZstdWriter::finish() { return emit({}, true); }
+
+struct GzipWriter::Stream {
+  z_stream zlib{};
+};
+
+GzipWriter::GzipWriter(int fd, std::string name) : stream_(new Stream), fd_(fd), name_(std::move(name)) {
+  CHECK(::deflateInit2(&stream_->zlib, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+}
+
+GzipWriter::~GzipWriter() { ::deflateEnd(&stream_->zlib); }
+
+Status GzipWriter::emit(std::string_view data, bool end) {
+  std::array<char, 1 << 16> buffer;
+  auto& zlib = stream_->zlib;
+  zlib.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
+  zlib.avail_in = static_cast<uInt>(data.size());
+  while (true) {
+    zlib.next_out = reinterpret_cast<Bytef*>(buffer.data());
+    zlib.avail_out = static_cast<uInt>(buffer.size());
+    int code = ::deflate(&zlib, end ? Z_FINISH : Z_NO_FLUSH);
+    if (code == Z_STREAM_ERROR) return fail(Code::kInternal, "gzip: deflate failed");
+    std::string_view packed(buffer.data(), buffer.size() - zlib.avail_out);
+    hash_.update(packed);
+    size_ += packed.size();
+    TRY(write_fully(fd_, packed, name_));
+    if (end ? code == Z_STREAM_END : zlib.avail_in == 0 && zlib.avail_out > 0) return {};
+  }
+}
+
+Status GzipWriter::write(std::string_view data) { return data.empty() ? Status() : emit(data, false); }
+Status GzipWriter::finish() { return emit({}, true); }
 
 Status write_fully(int fd, std::string_view data, const std::string& name) {
   while (!data.empty()) {

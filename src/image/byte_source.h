@@ -53,10 +53,10 @@ class HashingSource final : public ByteSource {
   uint64_t count_ = 0;
 };
 
-enum class Compression : unsigned char { kNone, kGzip, kZstd };
+enum class Compression : unsigned char { kNone, kGzip, kZstd, kBzip2, kXz };
 
-// What the first bytes (4 are enough) say; kUnimplemented names bzip2 and xz.
-Result<Compression> detect_compression(std::string_view head);
+// What the first bytes (6 are enough) say.
+Compression detect_compression(std::string_view head);
 
 // Bounds what comes out of a decompressor against what goes in.
 struct RatioLimit {
@@ -97,6 +97,28 @@ class ZstdWriter {
  private:
   Status emit(std::string_view data, bool end);
   void* stream_;
+  int fd_;
+  std::string name_;
+  Sha256 hash_;
+  uint64_t size_ = 0;
+};
+
+// Packs into a file it does not own: gzip, level 6, the same bytes for the same input.
+class GzipWriter {
+ public:
+  explicit GzipWriter(int fd, std::string name);
+  ~GzipWriter();
+  GzipWriter(const GzipWriter&) = delete;
+  GzipWriter& operator=(const GzipWriter&) = delete;
+  Status write(std::string_view data);
+  Status finish();
+  std::string digest() { return hash_.digest(); }  // once, after finish()
+  uint64_t size() const { return size_; }
+
+ private:
+  Status emit(std::string_view data, bool end);
+  struct Stream;
+  std::unique_ptr<Stream> stream_;
   int fd_;
   std::string name_;
   Sha256 hash_;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "image/digest.h"
 #include "image/image_store.h"
 #include "image/manifest.h"
@@ -56,6 +57,12 @@ Status ImageStore::collect() {
   Roots roots;
   roots.folders.insert("empty");
   for (const auto& [id, image] : index->images) TRY(keep_image(*this, id, image.manifest, roots));
+  TRY_ASSIGN(auto held, pins());
+  for (const auto& [owner, id] : held) {
+    if (index->images.contains(id)) continue;
+    // Removed by force from under its container. A pin may be older than what it names: pins outlive crashes by chance only.
+    if (auto kept = keep_image(*this, id, id, roots); !kept) LOG(kWarning, "image", "pin {}: {}", owner, kept.error().message());
+  }
   TRY_ASSIGN(auto cached, list_directory(state_->path("cache")));
   for (const auto& key : cached) {
     // Each names the chain of layers below and with its own, one a line.

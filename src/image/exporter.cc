@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,12 +26,13 @@ struct ExportedImage {
   std::vector<LayerInfo> layers;
   std::vector<uint64_t> tar_sizes;
   std::vector<Reference> names;
+  std::string parent;
 };
 
 class Exporter {
  public:
-  Exporter(const ImageStore& store, int fd, const std::string& label)
-      : store_(store), fd_(fd), label_(label), archive_(::archive_write_new(), ::archive_write_free) {
+  Exporter(const ImageStore& store, const std::function<Status(std::string_view)>& sink)
+      : store_(store), sink_(sink), archive_(::archive_write_new(), ::archive_write_free) {
     CHECK(archive_ != nullptr);
   }
   Status run(const std::vector<std::string>& names);
@@ -38,17 +40,19 @@ class Exporter {
  private:
   static la_ssize_t write_bytes(struct archive* archive, void* self, const void* data, size_t size);
   Status choose(const std::vector<std::string>& names);
+  Result<ExportedImage*> add(const ImageRecord& record);
+  static void add_name(ExportedImage& image, const Reference& name);
   Status header(const std::string& name, uint64_t size);
   Status file(const std::string& name, std::string_view data);
   Status layer(const LayerInfo& info, uint64_t size);
   Result<uint64_t> tar_size(const LayerInfo& info);
   Status each_chunk(const LayerInfo& info, const std::function<Status(std::string_view)>& sink);
   std::string docker_manifest() const;
-  Fail failed() { return error_ ? fail(*error_) : fail(Code::kInternal, "write " + label_ + ": " + ::archive_error_string(archive_.get())); }
+  std::string repositories() const;
+  Fail failed() { return error_ ? fail(*error_) : fail(Code::kInternal, std::string("write archive: ") + ::archive_error_string(archive_.get())); }
 
   const ImageStore& store_;
-  int fd_;
-  const std::string& label_;
+  const std::function<Status(std::string_view)>& sink_;
   std::unique_ptr<struct archive, int (*)(struct archive*)> archive_;
   std::optional<Error> error_;
   std::vector<ExportedImage> images_;
@@ -60,7 +64,7 @@ std::string blob_name(const std::string& digest) { return "blobs/sha256/" + hex_
 
 la_ssize_t Exporter::write_bytes(struct archive* archive, void* self, const void* data, size_t size) {
   auto& exporter = *static_cast<Exporter*>(self);
-  auto done = write_fully(exporter.fd_, {static_cast<const char*>(data), size}, exporter.label_);
+  auto done = exporter.sink_({static_cast<const char*>(data), size});
   if (done) return static_cast<la_ssize_t>(size);
   exporter.error_ = done.error();
   ::archive_set_error(archive, EIO, "%s", "sink");
@@ -92,27 +96,52 @@ Result<uint64_t> Exporter::tar_size(const LayerInfo& info) {
   return it->second;
 }
 
+Result<ExportedImage*> Exporter::add(const ImageRecord& record) {
+  for (auto& known : images_)
+    if (known.id == record.id) return &known;
+  ExportedImage made;
+  made.id = record.id;
+  made.parent = record.parent;
+  TRY_ASSIGN(made.config, store_.blob(record.id));
+  TRY_ASSIGN(made.layers, store_.layers(record.id));
+  for (const auto& info : made.layers) {
+    TRY_ASSIGN(uint64_t size, tar_size(info));
+    made.tar_sizes.push_back(size);
+  }
+  return &images_.emplace_back(std::move(made));
+}
+
+void Exporter::add_name(ExportedImage& image, const Reference& name) {
+  if (std::ranges::find(image.names, name) == image.names.end()) image.names.push_back(name);
+}
+
+// Whether a user wrote neither tag nor digest.
+bool is_repository(const std::string& name) {
+  return name.find('@') == std::string::npos && name.find(':', name.rfind('/') == std::string::npos ? 0 : name.rfind('/')) == std::string::npos;
+}
+
 Status Exporter::choose(const std::vector<std::string>& names) {
   for (const auto& name : names) {
-    TRY_ASSIGN(auto record, store_.find(name));
-    ExportedImage* image = nullptr;
-    for (auto& known : images_)
-      if (known.id == record.id) image = &known;
-    if (!image) {
-      ExportedImage made;
-      made.id = record.id;
-      TRY_ASSIGN(made.config, store_.blob(record.id));
-      TRY_ASSIGN(made.layers, store_.layers(record.id));
-      for (const auto& info : made.layers) {
-        TRY_ASSIGN(uint64_t size, tar_size(info));
-        made.tar_sizes.push_back(size);
-      }
-      image = &images_.emplace_back(std::move(made));
-    }
     auto reference = parse_reference(name);
+    bool found = false;
+    if (reference && is_repository(name)) {
+      TRY_ASSIGN(auto all, store_.list());
+      for (const auto& record : all) {
+        for (const auto& tag : record.names) {
+          if (tag.substr(0, tag.rfind(':')) != reference->name()) continue;
+          TRY_ASSIGN(auto* image, add(record));
+          TRY_ASSIGN(auto whole, parse_reference(tag));
+          add_name(*image, whole);
+          found = true;
+        }
+      }
+    }
+    if (found) continue;
+    TRY_ASSIGN(auto record, store_.find(name));
+    TRY_ASSIGN(auto* image, add(record));
     if (!reference || !reference->digest.empty()) continue;
     for (const auto& tag : record.names)
-      if (tag == reference->store_name()) image->names.push_back(*reference);
+      if (tag == reference->store_name()) add_name(*image, *reference);
   }
   return {};
 }
@@ -151,9 +180,27 @@ std::string Exporter::docker_manifest() const {
     json.begin_object().key("Config").value(blob_name(image.id)).key("RepoTags");
     if (names.empty()) json.null();
     else json.value(names);
-    json.key("Layers").value(layers).end_object();
+    json.key("Layers").value(layers);
+    if (std::ranges::any_of(images_, [&](const auto& other) { return other.id == image.parent; })) json.key("Parent").value(image.parent);
+    json.end_object();
   }
-  return json.end_array().take();
+  return json.end_array().take() + "\n";
+}
+
+// Of the archives before manifest.json: tags by repository, each with its topmost layer.
+std::string Exporter::repositories() const {
+  std::map<std::string, std::map<std::string, std::string>> all;
+  for (const auto& image : images_)
+    for (const auto& name : image.names) all[name.familiar_name()][name.tag] = hex_of(image.layers.empty() ? image.id : image.layers.back().diff_id);
+  if (all.empty()) return "";
+  JsonWriter json;
+  json.begin_object();
+  for (const auto& [name, tags] : all) {
+    json.key(name).begin_object();
+    for (const auto& [tag, layer] : tags) json.key(tag).value(layer);
+    json.end_object();
+  }
+  return json.end_object().take() + "\n";
 }
 
 Status Exporter::run(const std::vector<std::string>& names) {
@@ -192,13 +239,18 @@ Status Exporter::run(const std::vector<std::string>& names) {
   TRY(file("index.json", index.end_array().end_object().take()));
   TRY(file("manifest.json", docker_manifest()));
   TRY(file("oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}"));
+  if (auto text = repositories(); !text.empty()) TRY(file("repositories", text));
   return ::archive_write_close(archive_.get()) == ARCHIVE_OK ? Status() : Status(failed());
 }
 
 }  // namespace
 
+Status export_images(const ImageStore& store, const std::vector<std::string>& names, const std::function<Status(std::string_view)>& sink) {
+  return Exporter(store, sink).run(names);
+}
+
 Status export_images(const ImageStore& store, const std::vector<std::string>& names, int fd, const std::string& label) {
-  return Exporter(store, fd, label).run(names);
+  return export_images(store, names, [&](std::string_view data) { return write_fully(fd, data, label); });
 }
 
 }  // namespace reigen::image

@@ -3,9 +3,10 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
 
 #include "image/json_reader.h"
-#include "image/json_writer.h"
+#include "image/health_check_json.h"
 #include "image/reference.h"
 
 namespace reigen::image {
@@ -66,7 +67,28 @@ Status read_health_check(element parent, std::optional<HealthCheck>& out) {
   return {};
 }
 
-Status read_run_config(element config, ImageConfig& out) {
+Status read_docker_fields(element config, ImageConfig& out) {
+  TRY(read_string(config, "Hostname", out.hostname));
+  TRY(read_string(config, "Domainname", out.domainname));
+  TRY(read_string(config, "MacAddress", out.mac_address));
+  TRY(read_string(config, "Image", out.image));
+  TRY(read_boolean(config, "AttachStdin", out.attach_stdin));
+  TRY(read_boolean(config, "AttachStdout", out.attach_stdout));
+  TRY(read_boolean(config, "AttachStderr", out.attach_stderr));
+  TRY(read_boolean(config, "Tty", out.tty));
+  TRY(read_boolean(config, "OpenStdin", out.open_stdin));
+  TRY(read_boolean(config, "StdinOnce", out.stdin_once));
+  TRY(read_boolean(config, "NetworkDisabled", out.network_disabled));
+  element value;
+  if (config["StopTimeout"].get(value) || value.is_null()) return {};
+  int64_t seconds = 0;
+  TRY(read_integer(config, "StopTimeout", seconds));
+  out.stop_timeout_s = seconds;
+  return {};
+}
+
+Status read_config_object(element config, ImageConfig& out) {
+  TRY(read_docker_fields(config, out));
   TRY(read_string(config, "User", out.user));
   TRY(read_strings(config, "Entrypoint", out.entrypoint, &out.entrypoint_set));
   TRY(read_strings(config, "Cmd", out.cmd, &out.cmd_set));
@@ -100,19 +122,6 @@ Status read_history(element root, std::vector<HistoryEntry>& out) {
   return {};
 }
 
-void write_health_check(JsonWriter& json, const HealthCheck& check) {
-  json.key("Healthcheck").begin_object().key("Test").value(check.test);
-  auto number = [&](const char* key, int64_t value) {
-    if (value) json.key(key).value(value);
-  };
-  number("Interval", check.interval_ns);
-  number("Timeout", check.timeout_ns);
-  number("StartPeriod", check.start_period_ns);
-  number("StartInterval", check.start_interval_ns);
-  number("Retries", check.retries);
-  json.end_object();
-}
-
 void write_run_config(JsonWriter& json, const ImageConfig& config) {
   auto keys = [&](const char* name, const std::vector<std::string>& list) {
     if (list.empty()) return;
@@ -143,6 +152,20 @@ void write_run_config(JsonWriter& json, const ImageConfig& config) {
 
 }  // namespace
 
+void write_health_check(JsonWriter& json, const HealthCheck& check) {
+  json.key("Healthcheck").begin_object();
+  if (!check.test.empty()) json.key("Test").value(check.test);
+  auto number = [&](const char* key, int64_t value) {
+    if (value) json.key(key).value(value);
+  };
+  number("Interval", check.interval_ns);
+  number("Timeout", check.timeout_ns);
+  number("StartPeriod", check.start_period_ns);
+  number("StartInterval", check.start_interval_ns);
+  number("Retries", check.retries);
+  json.end_object();
+}
+
 Result<ImageConfig> parse_image_config(std::string_view text) {
   constexpr std::string_view what = "image configuration";
   simdjson::dom::parser parser;
@@ -154,10 +177,13 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
     TRY(read_string(root, "architecture", out.architecture));
     TRY(read_string(root, "os", out.os));
     TRY(read_string(root, "variant", out.variant));
+    TRY(read_string(root, "docker_version", out.docker_version));
+    TRY(read_string(root, "container", out.container));
     element value;
+    if (!root["container_config"].get(value) && value.is_object()) out.container_config = simdjson::minify(value);
     if (!root["config"].get(value) && !value.is_null()) {
       if (!value.is_object()) return fail(Code::kInvalidArgument, "field config is no object");
-      TRY(read_run_config(value, out));
+      TRY(read_config_object(value, out));
     }
     if (!root["rootfs"].get(value) && value.is_object()) TRY(read_strings(value, "diff_ids", out.diff_ids));
     return read_history(root, out.history);
@@ -166,6 +192,14 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   if (out.diff_ids.size() > kMaxLayers) return fail(Code::kInvalidArgument, std::string(what) + ": more than 127 layers");
   for (const auto& id : out.diff_ids)
     if (!is_digest(id)) return fail(Code::kInvalidArgument, std::string(what) + ": rootfs.diff_ids holds what is no sha256 digest");
+  return out;
+}
+
+Result<ImageConfig> parse_run_config(std::string_view text) {
+  simdjson::dom::parser parser;
+  TRY_ASSIGN(element root, parse_document(parser, text, "container configuration"));
+  ImageConfig out;
+  if (auto done = read_config_object(root, out); !done) return fail(std::move(done).error().context("container configuration"));
   return out;
 }
 
@@ -217,7 +251,14 @@ Result<Platform> Platform::parse(std::string_view text) {
   if (parts.size() > 3 || !std::ranges::all_of(parts, valid))
     return fail(Code::kInvalidArgument, "\"" + std::string(text.substr(0, 100)) + "\" is no platform, such as linux/amd64 or linux/arm64/v8");
   if (parts.size() == 1 && parts[0] == "linux") return Platform::host();
-  if (parts.size() == 1) return Platform{"linux", go_architecture(parts[0]), ""};
+  if (parts.size() == 1) {
+    constexpr std::array known = {"386",    "amd64",    "arm",   "arm64",   "loong64", "mips",  "mipsle",
+                                  "mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x", "wasm"};
+    std::string architecture = go_architecture(parts[0]);
+    if (std::ranges::find(known, architecture) == known.end())
+      return fail(Code::kInvalidArgument, "\"" + parts[0] + "\": unknown operating system or architecture: invalid argument");
+    return Platform{"linux", architecture, ""};
+  }
   out.os = parts[0];
   out.architecture = go_architecture(parts[1]);
   if (parts.size() == 3) out.variant = parts[2];

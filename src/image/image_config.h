@@ -66,12 +66,25 @@ struct ImageConfig {
   std::vector<std::string> on_build;
   bool args_escaped = false;
 
+  // What only Docker has: encode_image_config leaves it out, image/docker_image.h keeps it.
+  std::string hostname, domainname, mac_address;
+  std::string image;  // that the container was made from
+  bool attach_stdin = false, attach_stdout = false, attach_stderr = false;
+  bool tty = false, open_stdin = false, stdin_once = false, network_disabled = false;
+  std::optional<int64_t> stop_timeout_s;
+  std::string docker_version, container;
+  std::string container_config;  // JSON as it was: of the container whose changes the newest layer is
+
   std::vector<std::string> diff_ids;  // of the layers, lowest first
   std::vector<HistoryEntry> history;
+
+  std::string comment() const { return history.empty() ? std::string() : history.back().comment; }
 };
 
 // Bounds: 4 MiB of JSON, 127 layers, 4096 entries in any list. kInvalidArgument names what is wrong.
 Result<ImageConfig> parse_image_config(std::string_view json);
+// The object inside alone (Docker's container.Config): user to args_escaped, and what only Docker has.
+Result<ImageConfig> parse_run_config(std::string_view json);
 // Keys in a fixed order, so that the same configuration has the same digest.
 std::string encode_image_config(const ImageConfig& config);
 

@@ -1,10 +1,10 @@
 #include "image/image_store.h"
 
 #include <algorithm>
-#include <set>
+#include <cctype>
 
+#include "base/clock.h"
 #include "base/files.h"
-#include "base/log.h"
 #include "image/digest.h"
 #include "image/store_state.h"
 
@@ -12,42 +12,6 @@ namespace reigen::image {
 namespace {
 
 constexpr size_t kMaxOwner = 200;
-constexpr size_t kMinPrefix = 4;
-
-bool is_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-Fail no_such(std::string_view name) { return fail(Code::kNotFound, "No such image: " + std::string(name.substr(0, 300))); }
-
-// The id a user means.
-Result<std::string> resolve(const StoreIndex& index, std::string_view name) {
-  std::string_view hex = name.starts_with("sha256:") ? name.substr(7) : name;
-  if (hex.size() == 64 && is_hex(hex)) {
-    std::string id = "sha256:" + std::string(hex);
-    if (index.images.contains(id)) return id;
-    return no_such(name);
-  }
-  if (auto reference = parse_reference(name)) {
-    std::string key = reference->store_name();
-    if (auto it = index.names.find(key); it != index.names.end()) return it->second;
-    if (auto it = index.digests.find(key); it != index.digests.end()) return it->second;
-  } else if (hex.size() == name.size()) {
-    return fail(std::move(reference).error());
-  }
-  if (hex.size() < kMinPrefix || !is_hex(hex)) return no_such(name);
-  std::string prefix = "sha256:" + std::string(hex);
-  auto first = index.images.lower_bound(prefix);
-  if (first == index.images.end() || !first->first.starts_with(prefix)) return no_such(name);
-  if (auto second = std::next(first); second != index.images.end() && second->first.starts_with(prefix))
-    return fail(Code::kConflict, "more than one image id begins with " + std::string(hex));
-  return first->first;
-}
-
-bool is_id_of(std::string_view name, const std::string& id) {
-  std::string_view hex = name.starts_with("sha256:") ? name.substr(7) : name;
-  return hex.size() >= kMinPrefix && is_hex(hex) && std::string_view(id).substr(7).starts_with(hex);
-}
 
 Status check_owner(const std::string& owner) {
   bool good = !owner.empty() && owner.size() <= kMaxOwner && owner[0] != '.' &&
@@ -79,18 +43,32 @@ const Limits& ImageStore::limits() const { return state_->limits; }
 
 Result<ImageRecord> ImageStore::find(std::string_view name) const {
   TRY_ASSIGN(auto index, state_->index());
-  TRY_ASSIGN(auto id, resolve(*index, name));
+  TRY_ASSIGN(auto id, resolve_image(*index, name));
   return make_record(*index, id);
 }
 
 Result<std::vector<ImageRecord>> ImageStore::list() const {
   TRY_ASSIGN(auto index, state_->index());
   std::vector<ImageRecord> out;
-  for (const auto& [id, image] : index->images) out.push_back({id, image.manifest, {}, {}, image.size, image.added_s});
+  for (const auto& [id, image] : index->images) out.push_back({id, image.manifest, {}, {}, image.size, image.added_s, image.parent, image.tagged_s});
   auto at = [&](const std::string& id) -> ImageRecord& { return *std::ranges::lower_bound(out, id, {}, &ImageRecord::id); };
   for (const auto& [name, id] : index->names) at(id).names.push_back(name);
   for (const auto& [name, id] : index->digests) at(id).repo_digests.push_back(name);
   return out;
+}
+
+Result<std::vector<std::string>> ImageStore::children(const std::string& id) const {
+  TRY_ASSIGN(auto index, state_->index());
+  std::vector<std::string> out;
+  for (const auto& [child, image] : index->images)
+    if (image.parent == id) out.push_back(child);
+  return out;
+}
+
+uint64_t ImageStore::generation() const {
+  (void)state_->index();
+  std::lock_guard guard(state_->mutex);
+  return state_->generation;
 }
 
 std::string ImageStore::blob_path(const std::string& digest) const { return state_->path("blobs/sha256/" + hex_of(digest)); }
@@ -140,7 +118,11 @@ Status ImageStore::pin(const std::string& owner, const std::string& id) {
   TRY(check_owner(owner));
   TRY_ASSIGN(auto lock, StoreLock::take(state_->path("lock"), StoreLock::Mode::kExclusive));
   TRY_ASSIGN(auto index, state_->index());
-  if (!index->images.contains(id)) return no_such(id);
+  if (!index->images.contains(id)) {
+    // One that was forced away from under another pin can be pinned again.
+    TRY_ASSIGN(auto held, pins());
+    if (std::ranges::find(held, id, &std::pair<std::string, std::string>::second) == held.end()) return no_such_image(id);
+  }
   // Not synced: what pins does not survive a loss of power either, and this stands in the way of every container's start.
   return write_file(state_->path("pins/" + owner), id + "\n", 0600);
 }
@@ -166,69 +148,19 @@ Result<std::vector<std::pair<std::string, std::string>>> ImageStore::pins() cons
 Status ImageStore::tag(const std::string& id, const Reference& name) {
   if (!name.digest.empty()) return fail(Code::kInvalidArgument, "refusing to create a tag with a digest reference");
   return state_->update_index([&](StoreIndex& index) -> Status {
-    if (!index.images.contains(id)) return no_such(id);
+    if (!index.images.contains(id)) return no_such_image(id);
     index.names[name.store_name()] = id;
+    index.images[id].tagged_s = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall().time_since_epoch()).count();
     return {};
   });
 }
 
-Result<RemoveReport> ImageStore::remove(std::string_view name, bool force) {
-  RemoveReport report;
-  TRY(state_->update_index([&](StoreIndex& index) -> Status {
-    TRY_ASSIGN(auto id, resolve(index, name));
-    ImageRecord record = make_record(index, id);
-    bool by_id = is_id_of(name, id);
-    std::string key;
-    if (!by_id) {
-      if (auto reference = parse_reference(name)) key = reference->store_name();
-    }
-    if (by_id && record.names.size() > 1 && !force)
-      return fail(Code::kConflict, "unable to delete " + hex_of(id).substr(0, 12) + " (must be forced) - image is referenced in multiple repositories");
-    bool last = by_id || record.names.size() <= 1;
-    TRY_ASSIGN(auto held, pins());
-    auto user = std::ranges::find(held, id, &std::pair<std::string, std::string>::second);
-    if (last && user != held.end() && !force)
-      return fail(Code::kConflict, "unable to remove \"" + std::string(name) + "\": image is being used by " + user->first);
-    for (const auto& tag : record.names)
-      if (by_id || tag == key || (last && !key.empty())) report.untagged.push_back(tag);
-    for (const auto& tag : report.untagged) index.names.erase(tag);
-    if (!last || user != held.end()) return {};
-    report.deleted.push_back(id);
-    index.forget(id);
+Status ImageStore::set_parent(const std::string& id, const std::string& parent) {
+  return state_->update_index([&](StoreIndex& index) -> Status {
+    if (!index.images.contains(id)) return no_such_image(id);
+    index.images[id].parent = index.images.contains(parent) && parent != id ? parent : "";
     return {};
-  }));
-  std::vector<LayerInfo> gone;
-  for (const auto& id : report.deleted)
-    if (auto info = layers(id)) gone = std::move(*info);
-  TRY(collect());
-  for (const auto& layer : gone)
-    if (!path_exists(state_->layer_path(layer.chain_id))) report.reclaimed += layer.size;
-  return report;
-}
-
-Result<RemoveReport> ImageStore::prune(bool all) {
-  RemoveReport report;
-  TRY(state_->update_index([&](StoreIndex& index) -> Status {
-    TRY_ASSIGN(auto held, pins());
-    std::set<std::string> keep;
-    for (const auto& [owner, id] : held) keep.insert(id);
-    if (!all)
-      for (const auto& [name, id] : index.names) keep.insert(id);
-    for (const auto& [id, image] : index.images) {
-      if (keep.contains(id)) continue;
-      report.deleted.push_back(id);
-      report.reclaimed += image.size;
-    }
-    for (const auto& id : report.deleted) {
-      for (const auto& name : make_record(index, id).names) report.untagged.push_back(name);
-      index.forget(id);
-    }
-    return {};
-  }));
-  TRY_ASSIGN(auto cached, list_directory(state_->path("cache")));
-  for (const auto& key : cached) TRY(remove_tree(state_->path("cache/" + key)));
-  TRY(collect());
-  return report;
+  });
 }
 
 }  // namespace reigen::image

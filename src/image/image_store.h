@@ -43,12 +43,41 @@ struct ImageRecord {
   std::vector<std::string> repo_digests;  // "docker.io/library/redis@sha256:…", sorted
   uint64_t size = 0;                      // of all layers, unpacked
   int64_t added_s = 0;                    // Unix time
+  std::string parent = {};                // what it was built or committed from, as long as that is here; only known where it was made
+  int64_t tagged_s = 0;                   // Unix time of the last tag(); 0: never
+};
+
+// One act of a removal, in the order in which they happened.
+struct RemoveStep {
+  enum class Kind : unsigned char { kUntagged, kUntaggedDigest, kDeleted, kDeletedLayer } kind = Kind::kUntagged;
+  std::string what;   // a name, a repo digest, an image's id, a layer's chain id
+  std::string image;  // the id
 };
 
 struct RemoveReport {
   std::vector<std::string> untagged;  // names
   std::vector<std::string> deleted;   // image ids
   uint64_t reclaimed = 0;             // bytes of unpacked layers
+  std::vector<RemoveStep> steps;      // all of it; filled by the forms with options
+};
+
+// Who keeps an image from being removed.
+struct ImageUser {
+  std::string container;  // as it is called in errors: the first 12 digits of its id
+  bool running = false;   // then no force helps
+};
+
+struct RemoveOptions {
+  bool force = false;         // several names, and users that do not run, are no obstacle
+  bool keep_parents = false;  // noprune: parents without a name stay
+  // A user of the image, a running one when there is any. Empty: pins are users that run.
+  std::function<std::optional<ImageUser>(const std::string& id)> user;
+};
+
+struct PruneOptions {
+  bool dangling_only = true;                                              // only images without a name
+  std::function<bool(const ImageRecord&, const ImageConfig&)> want = {};  // empty: all
+  std::function<std::optional<ImageUser>(const std::string& id)> user = {};
 };
 
 struct LayerInfo {
@@ -72,7 +101,10 @@ class ImageStore {
   // Looks up a name in any spelling, a repo digest, an id ("sha256:…" or bare) or a prefix of an id (4 digits or more).
   // kNotFound "No such image: x" ; kConflict when a prefix is ambiguous.
   Result<ImageRecord> find(std::string_view name) const;
-  Result<std::vector<ImageRecord>> list() const;  // sorted by id
+  Result<std::vector<ImageRecord>> list() const;                           // sorted by id
+  Result<std::vector<std::string>> children(const std::string& id) const;  // sorted; of "": images without a parent
+  // Counts up whenever the index has changed, by whomever: what was read is right as long as it stays.
+  uint64_t generation() const;
   Result<ImageConfig> config(const std::string& id) const;
   // The raw bytes of a small blob (manifest, configuration), verified. At most 4 MiB.
   Result<std::string> blob(const std::string& digest) const;
@@ -95,11 +127,19 @@ class ImageStore {
   Result<std::vector<std::pair<std::string, std::string>>> pins() const;  // {owner, id}
 
   Status tag(const std::string& id, const Reference& name);
+  // Parents without an own name are removed with their last child. A parent that is not here is none.
+  Status set_parent(const std::string& id, const std::string& parent);
   // Removes a name; or, given an id, the image with all names (more than one name in different repositories: kConflict unless
   // `force`). The last name takes the image along. kConflict when a pin uses it.
   Result<RemoveReport> remove(std::string_view name, bool force = false);
-  // Removes images without a name (`all`: every image) that no pin uses, then collects.
+  // As Docker does it (its image_delete): a name that is the only one takes the image along, an id all names in one repository, and
+  // parents without a name go too. Errors in its words. An image that is forced away from under a pin keeps its layers and its configuration
+  // until the pin goes: config(), layers() and layer_dirs() go on answering for its id.
+  Result<RemoveReport> remove(std::string_view name, const RemoveOptions& options);
+  // Removes images without a name (`all`: every image) that no pin uses and no image that stays has as a parent, then collects.
   Result<RemoveReport> prune(bool all = false);
+  // As Docker does it: images that are in use, or have children that stay, are left out silently.
+  Result<RemoveReport> prune(const PruneOptions& options);
   // Removes blobs, layers and temporary files that nothing refers to. Does nothing while somebody adds an image.
   Status collect();
 

@@ -62,7 +62,7 @@ class StoreTest : public ::testing::Test {
 };
 
 TEST_F(StoreTest, ImportsADockerArchiveWhateverItsPacking) {
-  for (const char* filter : {"", "gzip", "zstd"}) {
+  for (const char* filter : {"", "gzip", "zstd", "bzip2", "xz"}) {
     auto out = import(docker_archive({Tar().file("hello", "hi", 0755).bytes()}, "hello:1", filter));
     ASSERT_TRUE(out) << out.error().message();
     ASSERT_EQ(out->size(), 1u);

@@ -17,6 +17,11 @@
 #include "image/store_state.h"
 
 namespace reigen::image {
+namespace {
+
+constexpr uint64_t kProgressEvery = 1 << 20;
+
+}  // namespace
 
 struct ImageWriter::Pending {
   LayerInfo info;
@@ -90,11 +95,19 @@ Status ImageWriter::unpack_into(const std::string& parent, const Packed& packed,
   const Limits& limits = store_.limits();
   FdSource file(fd.get(), packed.label);
   HashingSource outside(file);
+  uint64_t told = 0;
+  if (packed.progress)
+    outside.tee = [&](std::string_view) -> Status {
+      if (outside.count() < told + kProgressEvery) return {};
+      told = outside.count();
+      packed.progress(told, static_cast<uint64_t>(size.st_size));
+      return {};
+    };
   // Headers and padding of the tar come on top of the files' bytes.
   RatioLimit bound{limits.ratio, limits.ratio_from, limits.layer_bytes + limits.layer_entries * 1024};
   TRY_ASSIGN(auto unpacked, UnpackingSource::open(outside, bound));
   HashingSource inside(*unpacked);
-  bool repack = unpacked->compression() == Compression::kNone;
+  bool repack = unpacked->compression() != Compression::kGzip && unpacked->compression() != Compression::kZstd;
   std::string made = layer.folder + "/blob";
   Fd blob_fd;
   std::unique_ptr<ZstdWriter> zstd;
@@ -112,6 +125,7 @@ Status ImageWriter::unpack_into(const std::string& parent, const Packed& packed,
   TRY(drain(outside));
   layer.info.diff_id = inside.digest();
   layer.info.size = stats.bytes;
+  if (packed.progress) packed.progress(outside.count(), static_cast<uint64_t>(size.st_size));
   std::string digest = outside.digest();
   if (!packed.digest.empty() && digest != packed.digest) return fail(Code::kDataLoss, "has digest " + digest + ", not " + packed.digest);
   if (!packed.diff_id.empty() && layer.info.diff_id != packed.diff_id)
@@ -189,6 +203,50 @@ Result<LayerInfo> ImageWriter::add_tree(const std::string& parent, const std::st
   return pending_.back().info;
 }
 
+Result<LayerInfo> ImageWriter::add_copy(const std::string& parent, const std::string& directory) {
+  // Packed once and unpacked from that: attributes, links and whiteouts come out as they are in every other layer.
+  std::string path = directory_ + "/copy-" + std::to_string(hold_->next++);
+  {
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd) return fail_errno("open " + path);
+    ZstdWriter zstd(fd.get(), path);
+    TRY(pack_layer(directory, [&](std::string_view data) { return zstd.write(data); }));
+    TRY(zstd.finish());
+  }
+  Packed packed;
+  packed.path = path;
+  packed.owned = true;
+  packed.label = directory;
+  auto out = add_layer(parent, packed);
+  TRY(remove_tree(path));
+  return out;
+}
+
+Result<LayerInfo> ImageWriter::add_tar(const std::string& parent, ByteSource& tar, std::string* digest) {
+  std::string path = directory_ + "/tar-" + std::to_string(hold_->next++);
+  {
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd) return fail_errno("open " + path);
+    HashingSource hashed(tar);
+    std::vector<char> buffer(1 << 17);
+    while (true) {
+      TRY_ASSIGN(size_t count, hashed.read(buffer.data(), buffer.size()));
+      if (count == 0) break;
+      if (hashed.count() > store_.limits().archive_bytes)
+        return fail(Code::kResourceExhausted, "the archive has more than " + std::to_string(store_.limits().archive_bytes) + " bytes");
+      TRY(write_fully(fd.get(), {buffer.data(), count}, path));
+    }
+    if (digest) *digest = hashed.digest();
+  }
+  Packed packed;
+  packed.path = path;
+  packed.owned = true;
+  packed.label = "archive";
+  auto out = add_layer(parent, packed);
+  TRY(remove_tree(path));
+  return out;
+}
+
 Status ImageWriter::place_blob(const std::string& file, const std::string& digest) {
   if (::rename(file.c_str(), store_.blob_path(digest).c_str()) != 0) return fail_errno("rename " + file);
   return {};
@@ -222,7 +280,7 @@ Status ImageWriter::commit_layers() {
 }
 
 Result<ImageRecord> ImageWriter::commit(const std::string& config, std::string manifest, const std::vector<std::string>& names,
-                                        const std::vector<std::string>& repo_digests) {
+                                        const std::vector<std::string>& repo_digests, const std::string& parent) {
   TRY_ASSIGN(auto parsed, parse_image_config(config));
   std::string id = digest_of(config);
   Manifest made;
@@ -244,9 +302,10 @@ Result<ImageRecord> ImageWriter::commit(const std::string& config, std::string m
   auto& state = store_.state();
   TRY(state.update_index([&](StoreIndex& index) -> Status {
     auto added = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall().time_since_epoch()).count();
-    auto [it, fresh] = index.images.try_emplace(id, IndexedImage{manifest_digest, size, added});
+    auto [it, fresh] = index.images.try_emplace(id, IndexedImage{manifest_digest, size, added, {}, 0});
     // The registry's own manifest is worth more than one we made.
     if (!fresh && !repo_digests.empty()) it->second.manifest = manifest_digest;
+    if (index.images.contains(parent) && parent != id) it->second.parent = parent;
     for (const auto& name : names) index.names[name] = id;
     for (const auto& name : repo_digests) index.digests[name] = id;
     return {};

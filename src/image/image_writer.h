@@ -2,6 +2,7 @@
 // synced; dropped without commit() it leaves nothing. Not thread-safe. While it lives, collection waits.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,22 +34,27 @@ class ImageWriter {
 
   struct Packed {
     std::string path;
-    bool owned = false;      // in our folder and not written again: may be linked instead of copied
-    std::string label;       // what errors call it
-    std::string media_type;  // empty: by its contents
-    std::string digest;      // when known and to be checked: of the file
-    std::string diff_id;     // when known and to be checked: of the tar in it
+    bool owned = false;                                                   // in our folder and not written again: may be linked instead of copied
+    std::string label;                                                    // what errors call it
+    std::string media_type;                                               // empty: by its contents
+    std::string digest;                                                   // when known and to be checked: of the file
+    std::string diff_id;                                                  // when known and to be checked: of the tar in it
+    std::function<void(uint64_t current, uint64_t total)> progress = {};  // bytes of the file, every MiB and at its end
   };
-  // Unpacks a layer onto `parent` (a chain id, or empty). A plain tar is stored packed with zstd.
+  // Unpacks a layer onto `parent` (a chain id, or empty). What is neither gzip nor zstd is stored packed with zstd.
   Result<LayerInfo> add_layer(const std::string& parent, const Packed& packed);
 
   // Takes a folder that is an upper directory of overlayfs on `parent` as a layer: packs it and moves it into the store.
   Result<LayerInfo> add_tree(const std::string& parent, const std::string& directory);
+  // The same of a copy: the folder is left as it is. It must not change meanwhile.
+  Result<LayerInfo> add_copy(const std::string& parent, const std::string& directory);
+  // A whole root as a tar (docker import), packed or plain; `digest`: of what came, when it is wanted.
+  Result<LayerInfo> add_tar(const std::string& parent, ByteSource& tar, std::string* digest = nullptr);
 
   // Stores an image's documents and names; everything added is durable and visible when it returns. The layers must have been
-  // added or be in the store. `manifest` empty: one is made.
+  // added or be in the store. `manifest` empty: one is made. `parent`: as ImageStore::set_parent(); empty leaves a known one.
   Result<ImageRecord> commit(const std::string& config, std::string manifest, const std::vector<std::string>& names,
-                             const std::vector<std::string>& repo_digests = {});
+                             const std::vector<std::string>& repo_digests = {}, const std::string& parent = {});
   // Makes what was added durable without naming an image (build cache).
   Status commit_layers();
 

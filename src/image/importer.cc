@@ -22,12 +22,14 @@ struct PlannedImage {
   std::string config;    // bytes
   std::string manifest;  // bytes, or empty
   std::vector<std::string> names;
+  std::string parent = {};
 };
 
 class Importer {
  public:
-  Importer(ImageWriter& writer, ArchiveFiles& files, const ImportOptions& options) : writer_(writer), files_(files), options_(options) {}
-  Result<std::vector<ImageRecord>> run();
+  Importer(ImageWriter& writer, ArchiveFiles& files, const ImportOptions& options, const LoadProgressSink* progress = nullptr)
+      : writer_(writer), files_(files), options_(options), progress_(progress) {}
+  Result<std::vector<LoadedImage>> run();
 
  private:
   Status plan_docker();
@@ -42,12 +44,13 @@ class Importer {
   ImageWriter& writer_;
   ArchiveFiles& files_;
   const ImportOptions& options_;
+  const LoadProgressSink* progress_;
   std::vector<PlannedImage> images_;
 };
 
 std::string blob_name(const std::string& digest) { return "blobs/sha256/" + hex_of(digest); }
 
-Result<std::vector<ImageRecord>> Importer::run() {
+Result<std::vector<LoadedImage>> Importer::run() {
   if (files_.has("manifest.json")) {
     TRY(plan_docker());
   } else if (files_.has("index.json")) {
@@ -64,10 +67,15 @@ Result<std::vector<ImageRecord>> Importer::run() {
       images_[0].names.push_back(std::move(whole));
     }
   }
-  std::vector<ImageRecord> out;
+  std::vector<LoadedImage> out;
   for (auto& image : images_) {
     TRY_ASSIGN(auto record, writer_.commit(image.config, std::move(image.manifest), image.names));
-    out.push_back(std::move(record));
+    out.push_back({std::move(record), std::move(image.names)});
+  }
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (images_[i].parent.empty()) continue;
+    TRY(writer_.store().set_parent(out[i].image.id, images_[i].parent));
+    TRY_ASSIGN(out[i].image, writer_.store().find(out[i].image.id));
   }
   return out;
 }
@@ -99,6 +107,10 @@ Status Importer::add_layers(const ImageConfig& config, const std::vector<ImageWr
       TRY_ASSIGN(auto file, files_.take(packed.label));
       packed.path = file.path;
       packed.owned = file.owned;
+      auto tell = [&](uint64_t current, uint64_t total) {
+        if (progress_ && *progress_) (*progress_)({packed.diff_id, "Loading layer", current, total});
+      };
+      packed.progress = tell;
       TRY(writer_.add_layer(chain, packed));
     }
     chain = std::move(next);
@@ -135,6 +147,7 @@ Status Importer::add_docker_image(const ArchivedImage& image) {
     TRY_ASSIGN(auto whole, normal(name));
     planned.names.push_back(std::move(whole));
   }
+  planned.parent = image.parent;
   images_.push_back(std::move(planned));
   return {};
 }
@@ -212,18 +225,21 @@ Status Importer::add_oci_image(const Descriptor& descriptor, std::vector<std::st
 }
 
 Result<std::vector<ImageRecord>> import_from(ImageStore& store, int fd, const std::string& label, const ImportOptions& options, bool directory) {
-  auto work = [&]() -> Result<std::vector<ImageRecord>> {
+  auto work = [&]() -> Result<std::vector<LoadedImage>> {
     TRY_ASSIGN(auto writer, ImageWriter::begin(store));
     ArchiveFiles files(writer->directory());
     if (directory) {
       TRY(files.open_folder(fd));
     } else {
-      TRY(files.spool(fd, label, store.limits()));
+      FdSource file(fd, label);
+      TRY(files.spool(file, store.limits()));
     }
     return Importer(*writer, files, options).run();
   };
-  auto out = work();
-  if (!out) return fail(std::move(out).error().context(label));
+  auto loaded = work();
+  if (!loaded) return fail(std::move(loaded).error().context(label));
+  std::vector<ImageRecord> out;
+  for (auto& image : *loaded) out.push_back(std::move(image.image));
   return out;
 }
 
@@ -239,6 +255,13 @@ Result<std::vector<ImageRecord>> import_images(ImageStore& store, const std::str
 
 Result<std::vector<ImageRecord>> import_images(ImageStore& store, int fd, const std::string& label, const ImportOptions& options) {
   return import_from(store, fd, label, options, false);
+}
+
+Result<std::vector<LoadedImage>> load_images(ImageStore& store, ByteSource& archive, const ImportOptions& options, const LoadProgressSink& progress) {
+  TRY_ASSIGN(auto writer, ImageWriter::begin(store));
+  ArchiveFiles files(writer->directory());
+  TRY(files.spool(archive, store.limits()));
+  return Importer(*writer, files, options, &progress).run();
 }
 
 }  // namespace reigen::image

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/byte_source.h"
 #include "image/image_store.h"
 
 namespace reigen::image {
@@ -15,6 +16,22 @@ struct ImportOptions {
   Platform platform = Platform::host();
   std::vector<std::string> names;  // for an archive of one image: its names, instead of those in the archive
 };
+
+struct LoadedImage {
+  ImageRecord image;
+  std::vector<std::string> names;  // those the archive gave it, as Reference::store_name()
+};
+
+struct LoadProgress {
+  std::string id;      // diff id of the layer
+  std::string status;  // "Loading layer"
+  uint64_t current = 0, total = 0;
+};
+using LoadProgressSink = std::function<void(const LoadProgress&)>;
+
+// `docker load`: as import_images of a stream; parents that the archive names are kept. `progress` is called on this thread, for layers that
+// were not here yet; it may be empty.
+Result<std::vector<LoadedImage>> load_images(ImageStore& store, ByteSource& archive, const ImportOptions& options, const LoadProgressSink& progress);
 
 // `path`: a file or the folder of an OCI layout. All images are added or, when anything is wrong, none; the error names the
 // file inside the archive. Blocks.

@@ -98,6 +98,12 @@ JsonWriter& JsonWriter::null() {
   return *this;
 }
 
+JsonWriter& JsonWriter::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
 JsonWriter& JsonWriter::value(const std::vector<std::string>& list) {
   begin_array();
   for (const auto& item : list) value(std::string_view(item));

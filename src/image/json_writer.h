@@ -21,6 +21,7 @@ class JsonWriter {
   JsonWriter& value(int64_t number);
   JsonWriter& boolean(bool truth);
   JsonWriter& null();
+  JsonWriter& raw(std::string_view json);  // one value that is JSON already
   JsonWriter& value(const std::vector<std::string>& list);
   std::string take() { return std::move(out_); }
 

@@ -105,6 +105,8 @@ Result<std::vector<ArchivedImage>> parse_archive_manifest(std::string_view text)
       TRY(read_string(item, "Config", image.config));
       TRY(read_strings(item, "Layers", image.layers));
       TRY(read_strings(item, "RepoTags", image.names));
+      TRY(read_string(item, "Parent", image.parent));
+      if (!is_digest(image.parent)) image.parent.clear();
       if (image.config.empty()) return fail(Code::kInvalidArgument, "an entry has no Config");
       if (image.layers.size() > 127) return fail(Code::kInvalidArgument, "more than 127 layers");
       return {};

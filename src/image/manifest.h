@@ -45,6 +45,7 @@ struct ArchivedImage {
   std::string config;  // file names inside the archive
   std::vector<std::string> layers;
   std::vector<std::string> names;  // "redis:latest"
+  std::string parent = {};         // an image's id; docker save says it when that image is in the archive too
 };
 
 // Whether a document is an index, by its mediaType or, without one, by its fields.

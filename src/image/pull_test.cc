@@ -10,11 +10,15 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "image/importer.h"
 #include "image/puller.h"
+#include "image/pusher.h"
+#include "image/registry_login.h"
 #include "image/test_archive.h"
 
 namespace reigen::image {
@@ -77,7 +81,7 @@ class PullTest : public ::testing::Test {
     auto child = Child::start({{"docker-registry", "serve", root_ + "/config.yml"}}, null(), null(), null());
     ASSERT_TRUE(child) << child.error().message();
     registry_ = std::move(*child);
-    for (int i = 0; i < 200 && !answers(port_); ++i) ::usleep(50'000);
+    for (int i = 0; i < 1200 && !answers(port_); ++i) ::usleep(50'000);
     ASSERT_TRUE(answers(port_)) << "docker-registry does not answer";
   }
   std::string at(const std::string& name) const { return "127.0.0.1:" + std::to_string(port_) + "/" + name; }
@@ -165,6 +169,75 @@ TEST_F(PullTest, AChangedLayerIsNotBelieved) {
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().code(), Code::kDataLoss) << out.error().message();
   EXPECT_TRUE(store_->list()->empty());
+}
+
+TEST_F(PullTest, PushesWhatIsMissingAndKeepsDigests) {
+  ASSERT_NO_FATAL_FAILURE(start_registry(false));
+  std::string base = Tar().file("base", std::string(300'000, 'b')).bytes();
+  std::string archive = docker_archive({base, Tar().file("x", "1").bytes()}, at("a:1"));
+  StringSource source(archive);
+  ASSERT_TRUE(load_images(*store_, source, {}, {}));
+  std::vector<std::string> said;
+  PushOptions options;
+  options.progress = [&](const PullProgress& progress) { said.push_back(progress.status); };
+  auto report = Pusher(*store_).push(*parse_reference(at("a:1")), options);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->tag, "1");
+  EXPECT_EQ(std::ranges::count(said, "Pushed"), 2);
+  EXPECT_EQ(store_->find(at("a:1"))->repo_digests, std::vector<std::string>{at("a@" + report->digest)});
+  // Again: everything is there, and what it is packed as is known.
+  said.clear();
+  auto again = Pusher(*store_).push(*parse_reference(at("a:1")), options);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(again->digest, report->digest);
+  EXPECT_EQ(std::ranges::count(said, "Layer already exists"), 2);
+  // Under another name the registry takes the layers over.
+  said.clear();
+  ASSERT_TRUE(store_->tag(store_->find(at("a:1"))->id, *parse_reference(at("other/b:2"))));
+  auto other = Pusher(*store_).push(*parse_reference(at("other/b:2")), options);
+  ASSERT_TRUE(other) << other.error().message();
+  EXPECT_EQ(std::ranges::count(said, "Mounted from a"), 2);
+  EXPECT_EQ(Pusher(*store_).push(*parse_reference(at("none:1")), options).error().code(), Code::kNotFound);
+  // What was pushed can be pulled elsewhere, and pushed from there keeps its manifest.
+  auto elsewhere = std::move(*ImageStore::open(root_ + "/elsewhere"));
+  std::vector<std::string> notes;
+  PullOptions pull;
+  pull.note = [&](const std::string& line) { notes.push_back(line); };
+  Puller puller(*elsewhere);
+  auto pulled = puller.pull(*parse_reference(at("a:1")), pull);
+  ASSERT_TRUE(pulled) << pulled.error().message();
+  EXPECT_EQ(notes, (std::vector<std::string>{"Digest: " + report->digest, "Status: Downloaded newer image for " + at("a:1")}));
+  notes.clear();
+  ASSERT_TRUE(puller.pull(*parse_reference(at("a:1")), pull));
+  EXPECT_EQ(notes.back(), "Status: Image is up to date for " + at("a:1"));
+  ASSERT_TRUE(elsewhere->tag(pulled->id, *parse_reference(at("third:9"))));
+  EXPECT_EQ(Pusher(*elsewhere).push(*parse_reference(at("third:9")), {})->digest, report->digest);
+  EXPECT_EQ(*puller.tags(*parse_reference(at("a"))), std::vector<std::string>{"1"});
+}
+
+TEST_F(PullTest, PushesAndLogsInWithAPassword) {
+  ASSERT_NO_FATAL_FAILURE(start_registry(true));
+  std::string archive = docker_archive({Tar().file("x", "1").bytes()}, at("p/a:1"));
+  StringSource source(archive);
+  ASSERT_TRUE(load_images(*store_, source, {}, {}));
+  auto reference = *parse_reference(at("p/a:1"));
+  PushOptions options;
+  auto refused = Pusher(*store_).push(reference, options);
+  EXPECT_EQ(refused.error().code(), Code::kUnauthenticated);
+  options.credentials = {"me", "guess", "", ""};
+  EXPECT_EQ(Pusher(*store_).push(reference, options).error().code(), Code::kUnauthenticated);
+  options.credentials = {"me", "secret", "", ""};
+  auto report = Pusher(*store_).push(reference, options);
+  ASSERT_TRUE(report) << report.error().message();
+  std::string server = at("").substr(0, at("").size() - 1);
+  EXPECT_EQ(*check_login(server, options.credentials, {}), "");
+  EXPECT_EQ(check_login(server, {"me", "guess", "", ""}, {}).error().code(), Code::kUnauthenticated);
+  PullOptions pull;
+  pull.credentials = {options.credentials};
+  auto remote = inspect_remote(reference, pull, {});
+  ASSERT_TRUE(remote) << remote.error().message();
+  EXPECT_EQ(*remote, "{\"Descriptor\":{\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"digest\":\"" + report->digest +
+                         "\",\"size\":" + std::to_string(report->size) + "},\"Platforms\":[{\"architecture\":\"amd64\",\"os\":\"linux\"}]}");
 }
 
 }  // namespace

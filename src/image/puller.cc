@@ -13,11 +13,6 @@
 namespace reigen::image {
 namespace {
 
-struct Pull {
-  bool done = false;
-  Result<ImageRecord> result = fail(Code::kInternal, "pull was not finished");
-};
-
 // What two pulls must share to share one download; credentials only by their digest.
 std::string key_of(const Reference& reference, const PullOptions& options) {
   std::string secrets;
@@ -30,7 +25,7 @@ class PullJob {
   PullJob(ImageStore& store, const PullerOptions& settings, const Reference& reference, const PullOptions& options)
       : store_(store), reference_(reference), options_(options), client_(reference, settings, options) {}
 
-  Result<ImageRecord> run() {
+  Result<ImageRecord> run(std::string* digest) {
     TRY_ASSIGN(writer_, ImageWriter::begin(store_));
     std::string tag = reference_.digest.empty() ? reference_.tag : reference_.digest;
     TRY_ASSIGN(auto top, client_.manifest(tag));
@@ -43,6 +38,7 @@ class PullJob {
       TRY_ASSIGN(auto chosen, choose_platform(list, options_.platform));
       TRY_ASSIGN(text, client_.manifest(chosen.digest));
     }
+    *digest = top_digest;
     TRY_ASSIGN(auto manifest, parse_manifest(text));
     TRY_ASSIGN(auto config_text, client_.document(manifest.config.digest));
     TRY_ASSIGN(auto config, parse_image_config(config_text));
@@ -117,6 +113,16 @@ class PullJob {
 
 }  // namespace
 
+struct Puller::Pulled {
+  ImageRecord image;
+  std::string digest;  // of what the reference names: a manifest or an index
+};
+
+struct Puller::Pull {
+  bool done = false;
+  Result<Pulled> result = fail(Code::kInternal, "pull was not finished");
+};
+
 struct Puller::State {
   ImageStore& store;
   PullerOptions options;
@@ -128,7 +134,25 @@ struct Puller::State {
 Puller::Puller(ImageStore& store, PullerOptions options) : state_(new State{store, std::move(options), {}, {}, {}}) {}
 Puller::~Puller() = default;
 
+const PullerOptions& Puller::options() const { return state_->options; }
+
+Result<std::vector<std::string>> Puller::tags(const Reference& repository, const PullOptions& options) {
+  return RegistryClient(repository, state_->options, options).tags();
+}
+
 Result<ImageRecord> Puller::pull(const Reference& reference, const PullOptions& options) {
+  auto before = state_->store.find(reference.store_name());
+  auto out = share(reference, options);
+  if (!out) return fail(std::move(out).error());
+  if (options.note) {
+    options.note("Digest: " + out->digest);
+    bool same = before && before->id == out->image.id;
+    options.note(std::string("Status: ") + (same ? "Image is up to date for " : "Downloaded newer image for ") + reference.familiar());
+  }
+  return std::move(out->image);
+}
+
+Result<Puller::Pulled> Puller::share(const Reference& reference, const PullOptions& options) {
   std::string key = key_of(reference, options);
   std::shared_ptr<Pull> mine;
   {
@@ -141,7 +165,9 @@ Result<ImageRecord> Puller::pull(const Reference& reference, const PullOptions& 
     }
     mine = it->second = std::make_shared<Pull>();
   }
-  auto result = PullJob(state_->store, state_->options, reference, options).run();
+  Result<Pulled> result = Pulled{};
+  if (auto image = PullJob(state_->store, state_->options, reference, options).run(&result->digest)) result->image = std::move(*image);
+  else result = fail(std::move(image).error());
   std::lock_guard lock(state_->mutex);
   mine->result = result;
   mine->done = true;

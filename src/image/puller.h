@@ -38,6 +38,8 @@ struct PullOptions {
   Platform platform = Platform::host();
   std::function<void(const PullProgress&)> progress;  // called on the pulling thread
   std::atomic<bool>* cancel = nullptr;                // set: ends with kCancelled
+  // Docker's last lines of a pull: "Digest: sha256:…", "Status: Downloaded newer image for redis:latest".
+  std::function<void(const std::string& line)> note = {};
 };
 
 struct PullerOptions {
@@ -61,8 +63,14 @@ class Puller {
   //   kResourceExhausted  too many requests (429), no space, a limit on layers
   //   kDataLoss           what came does not have its digest
   Result<ImageRecord> pull(const Reference& reference, const PullOptions& options = {});
+  // The names of a repository's tags (`docker pull -a` pulls each). The errors of pull().
+  Result<std::vector<std::string>> tags(const Reference& repository, const PullOptions& options = {});
+  const PullerOptions& options() const;
 
  private:
+  struct Pulled;
+  struct Pull;
+  Result<Pulled> share(const Reference& reference, const PullOptions& options);
   struct State;
   std::unique_ptr<State> state_;
 };

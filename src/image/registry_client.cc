@@ -1,7 +1,12 @@
 #include "image/registry_client.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <optional>
 
 #include "image/digest.h"
 #include "image/json_reader.h"
@@ -15,6 +20,9 @@ namespace {
 
 constexpr size_t kMaxBody = 4 << 20;
 constexpr size_t kMaxHeader = 64 << 10;
+constexpr long kMaxRetryAfter = 60;  // seconds
+constexpr int kMaxWaits = 5;
+constexpr size_t kMaxTags = 10'000;
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -81,22 +89,79 @@ std::map<std::string, std::string> parameters(std::string_view text) {
 }
 
 std::string escape(const std::string& text) {
-  char* made = ::curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
+  char* made = curl_library().easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
   std::string out = made ? made : "";
-  ::curl_free(made);
+  curl_library().free(made);
   return out;
 }
 
-void start_curl() {
-  static const bool started = [] { return ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; }();
-  CHECK(started);
+std::string_view host_of(std::string_view url) {
+  auto at = url.find("://");
+  if (at != std::string_view::npos) url.remove_prefix(at + 3);
+  return url.substr(0, url.find_first_of("/?#"));
+}
+
+// Gives libcurl the body of a request, from anywhere in it: a redirect begins it again.
+struct BodyReader {
+  const RegistryRequest& request;
+  uint64_t at = 0;
+  std::optional<Error> error;
+
+  uint64_t length() const { return request.fd >= 0 ? request.size : request.text.size(); }
+
+  static size_t read(char* buffer, size_t size, size_t count, void* self) {
+    auto& body = *static_cast<BodyReader*>(self);
+    size = static_cast<size_t>(std::min<uint64_t>(size * count, body.length() - body.at));
+    if (body.request.fd < 0) {
+      body.request.text.copy(buffer, size, static_cast<size_t>(body.at));
+    } else {
+      ssize_t got = ::pread(body.request.fd, buffer, size, static_cast<off_t>(body.request.offset + body.at));
+      if (got < 0 || (got == 0 && size > 0)) {
+        body.error = got < 0 ? fail_errno("read blob").error() : Error(Code::kDataLoss, "a blob became shorter while it was sent");
+        return CURL_READFUNC_ABORT;
+      }
+      size = static_cast<size_t>(got);
+    }
+    body.at += size;
+    if (body.request.sent) body.request.sent(body.at);
+    return size;
+  }
+
+  static int seek(void* self, curl_off_t offset, int origin) {
+    auto& body = *static_cast<BodyReader*>(self);
+    if (origin != SEEK_SET || offset < 0 || static_cast<uint64_t>(offset) > body.length()) return CURL_SEEKFUNC_FAIL;
+    body.at = static_cast<uint64_t>(offset);
+    return CURL_SEEKFUNC_OK;
+  }
+};
+
+// Seconds to wait as a 429 says; 1 when it does not say.
+long retry_after(const RegistryAnswer& answer) {
+  auto it = answer.headers.find("retry-after");
+  long seconds = 1;
+  if (it != answer.headers.end()) std::from_chars(it->second.data(), it->second.data() + it->second.size(), seconds);
+  return std::clamp(seconds, 0L, kMaxRetryAfter);
+}
+
+// The first of the errors a registry tells, as Docker words it: "manifest unknown: manifest unknown"; empty when it tells none.
+std::string told_by(const RegistryAnswer& answer) {
+  constexpr size_t kMost = 1024;
+  simdjson::dom::parser parser;
+  auto root = parse_document(parser, answer.body, "answer");
+  simdjson::dom::element first;
+  std::string code, message;
+  if (!root || (*root)["errors"].at(0).get(first) || !first.is_object() || !read_string(first, "code", code) || !read_string(first, "message", message))
+    return "";
+  for (char& c : code) c = c == '_' ? ' ' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  std::string out = message.empty() ? code : code + ": " + message;
+  if (out.size() > kMost) out.resize(kMost);
+  return out;
 }
 
 }  // namespace
 
 RegistryClient::RegistryClient(const Reference& reference, const PullerOptions& settings, const PullOptions& options)
     : state_(new State{reference, settings, options}) {
-  start_curl();
   const auto& known = settings.insecure_registries;
   state_->insecure = is_loopback(reference.registry) || std::ranges::find(known, reference.registry) != known.end();
 }
@@ -104,74 +169,109 @@ RegistryClient::RegistryClient(const Reference& reference, const PullerOptions& 
 RegistryClient::~RegistryClient() = default;
 
 void RegistryClient::State::prepare(CURL* curl, const std::string& url, curl_slist** headers, bool authorized) const {
-  ::curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-  ::curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  ::curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-  ::curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
-  ::curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, insecure ? "http,https" : "https");
-  ::curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, insecure ? "http,https" : "https");
-  ::curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 15L);
-  ::curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  ::curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
-  ::curl_easy_setopt(curl, CURLOPT_USERAGENT, "reigen");
-  ::curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  ::curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch_cancel);
-  ::curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &options);
+  curl_library().easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_library().easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_library().easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_library().easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
+  curl_library().easy_setopt(curl, CURLOPT_PROTOCOLS_STR, insecure ? "http,https" : "https");
+  curl_library().easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, insecure ? "http,https" : "https");
+  curl_library().easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 15L);
+  curl_library().easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_library().easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+  curl_library().easy_setopt(curl, CURLOPT_USERAGENT, "reigen");
+  curl_library().easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_library().easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch_cancel);
+  curl_library().easy_setopt(curl, CURLOPT_XFERINFODATA, &options);
   if (insecure) {
-    ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-    ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_library().easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_library().easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
   }
   std::string authority = settings.certificates_directory + "/" + reference.registry + "/ca.crt";
-  if (path_exists(authority)) ::curl_easy_setopt(curl, CURLOPT_CAINFO, authority.c_str());
+  if (path_exists(authority)) curl_library().easy_setopt(curl, CURLOPT_CAINFO, authority.c_str());
   // libcurl itself drops this header on a redirect to another host, port or scheme.
-  if (authorized && !authorization.empty()) *headers = ::curl_slist_append(*headers, ("Authorization: " + authorization).c_str());
-  ::curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
+  if (authorized && !authorization.empty()) *headers = curl_library().slist_append(*headers, ("Authorization: " + authorization).c_str());
+  curl_library().easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
 }
 
 bool RegistryClient::State::is_elsewhere(CURL* curl) const {
   const char* url = nullptr;
-  ::curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
-  auto host = [](std::string_view text) {
-    auto at = text.find("://");
-    if (at != std::string_view::npos) text.remove_prefix(at + 3);
-    return text.substr(0, text.find_first_of("/?#"));
-  };
-  return !url || host(url) != reference.registry_host();
+  curl_library().easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
+  return !url || host_of(url) != reference.registry_host();
 }
 
-Result<RegistryAnswer> RegistryClient::State::get(const std::string& url, const std::vector<std::string>& headers, bool authorized, const std::string* user,
-                                                  const std::string* form) const {
-  std::unique_ptr<CURL, void (*)(CURL*)> curl(::curl_easy_init(), ::curl_easy_cleanup);
+Result<RegistryAnswer> RegistryClient::State::perform(const RegistryRequest& request) const {
+  TRY(load_curl());
+  std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_library().easy_init(), curl_library().easy_cleanup);
   CHECK(curl != nullptr);
   RegistryAnswer answer;
   char reason[CURL_ERROR_SIZE] = {};
   curl_slist* list = nullptr;
-  for (const auto& header : headers) list = ::curl_slist_append(list, header.c_str());
-  prepare(curl.get(), url, &list, authorized);
-  std::unique_ptr<curl_slist, void (*)(curl_slist*)> owned(list, ::curl_slist_free_all);
-  ::curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
-  ::curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_body);
-  ::curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
-  ::curl_easy_setopt(curl.get(), CURLOPT_HEADERFUNCTION, take_header);
-  ::curl_easy_setopt(curl.get(), CURLOPT_HEADERDATA, &answer);
-  ::curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 120L);
-  if (user) ::curl_easy_setopt(curl.get(), CURLOPT_USERPWD, user->c_str());
-  if (form) ::curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, form->c_str());
-  CURLcode code = ::curl_easy_perform(curl.get());
-  if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Code::kCancelled, "cancelled");
+  for (const auto& header : request.headers) list = curl_library().slist_append(list, header.c_str());
+  bool upload = request.method == "PUT" || request.method == "PATCH";
+  if (upload) list = curl_library().slist_append(list, "Expect:");
+  prepare(curl.get(), request.url, &list, request.authorized && host_of(request.url) == reference.registry_host());
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> owned(list, curl_library().slist_free_all);
+  curl_library().easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
+  curl_library().easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_body);
+  curl_library().easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
+  curl_library().easy_setopt(curl.get(), CURLOPT_HEADERFUNCTION, take_header);
+  curl_library().easy_setopt(curl.get(), CURLOPT_HEADERDATA, &answer);
+  BodyReader body{request, 0, {}};
+  if (upload) {
+    curl_library().easy_setopt(curl.get(), CURLOPT_UPLOAD, 1L);
+    curl_library().easy_setopt(curl.get(), CURLOPT_READFUNCTION, BodyReader::read);
+    curl_library().easy_setopt(curl.get(), CURLOPT_READDATA, &body);
+    curl_library().easy_setopt(curl.get(), CURLOPT_SEEKFUNCTION, BodyReader::seek);
+    curl_library().easy_setopt(curl.get(), CURLOPT_SEEKDATA, &body);
+    curl_library().easy_setopt(curl.get(), CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(body.length()));
+  } else {
+    curl_library().easy_setopt(curl.get(), CURLOPT_TIMEOUT, 120L);
+  }
+  if (request.user) curl_library().easy_setopt(curl.get(), CURLOPT_USERPWD, request.user->c_str());
+  if (request.form) curl_library().easy_setopt(curl.get(), CURLOPT_POSTFIELDS, request.form->c_str());
+  else if (request.method == "POST") curl_library().easy_setopt(curl.get(), CURLOPT_POSTFIELDS, "");
+  if (request.method == "HEAD") curl_library().easy_setopt(curl.get(), CURLOPT_NOBODY, 1L);
+  if (request.method == "PATCH") curl_library().easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, "PATCH");
+  CURLcode code = curl_library().easy_perform(curl.get());
+  if (code == CURLE_ABORTED_BY_CALLBACK && options.cancel && options.cancel->load()) return fail(Code::kCancelled, "cancelled");
+  if (body.error) return fail(*body.error);
   if (code == CURLE_OK) {
-    ::curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
+    curl_library().easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
     answer.elsewhere = is_elsewhere(curl.get());
   } else {
-    answer.error = *reason ? reason : ::curl_easy_strerror(code);
+    answer.error = *reason ? reason : curl_library().easy_strerror(code);
   }
   return answer;
+}
+
+Result<RegistryAnswer> RegistryClient::State::get(const std::string& url, const std::vector<std::string>& headers, bool authorized, const std::string* user,
+                                                  const std::string* form) const {
+  RegistryRequest request;
+  request.url = url;
+  request.method = form ? "POST" : "GET";
+  request.headers = headers;
+  request.authorized = authorized;
+  request.user = user;
+  request.form = form;
+  return perform(request);
+}
+
+Status RegistryClient::State::pause(Duration time) const {
+  constexpr auto step = std::chrono::milliseconds(100);
+  for (Duration left = time; left > Duration::zero(); left -= step) {
+    if (options.cancel && options.cancel->load()) return fail(Code::kCancelled, "cancelled");
+    ::poll(nullptr, 0, static_cast<int>(step.count()));
+  }
+  return {};
 }
 
 Error RegistryClient::State::error_of(const RegistryAnswer& answer, const std::string& what) const {
   std::string name = reference.familiar();
   if (answer.status == 0) return {Code::kUnavailable, "registry " + reference.registry + " cannot be reached: " + answer.error};
-  if (answer.status == 404) return {Code::kNotFound, what + " for " + name + " not found"};
+  if (answer.status == 404) {
+    std::string told = told_by(answer);
+    return {Code::kNotFound, what + " for " + name + " not found" + (told.empty() ? "" : ": " + told)};
+  }
   if (answer.status == 401 || answer.status == 403)
     return {answer.status == 401 ? Code::kUnauthenticated : Code::kPermissionDenied,
             "pull access denied for " + reference.familiar_name() + ", repository does not exist or may require 'docker login': " +
@@ -184,16 +284,21 @@ Error RegistryClient::State::error_of(const RegistryAnswer& answer, const std::s
 Status RegistryClient::State::fetch_token(const std::string& challenge, const Credentials* credentials) {
   auto values = parameters(challenge);
   std::string realm = values["realm"], scope = values["scope"];
-  if (scope.empty()) scope = "repository:" + reference.repository + ":pull";
+  // What a push needs is known better here than where it is challenged.
+  std::vector<std::string> wanted = scopes;
+  if (wanted.empty() && !scope.empty()) wanted = {scope};
+  if (wanted.empty() && !login) wanted = {"repository:" + reference.repository + ":pull"};
   if (!insecure && !realm.starts_with("https://"))
     return fail(Code::kPermissionDenied, "registry " + reference.registry + " wants its token fetched without TLS");
-  std::string query = "service=" + escape(values["service"]) + "&scope=" + escape(scope), url = realm;
+  std::string query = "service=" + escape(values["service"]), url = realm;
+  for (const auto& each : wanted) query += "&scope=" + escape(each);
   std::string user, form;
   if (credentials && !credentials->identity_token.empty()) {
     form = "grant_type=refresh_token&client_id=reigen&refresh_token=" + escape(credentials->identity_token) + "&" + query;
   } else {
     url += (realm.find('?') == std::string::npos ? "?" : "&") + query;
     if (credentials) user = credentials->username + ":" + credentials->password;
+    if (login && credentials) url += "&account=" + escape(credentials->username) + "&client_id=docker&offline_token=true";
   }
   TRY_ASSIGN(auto answer, get(url, {}, false, user.empty() ? nullptr : &user, form.empty() ? nullptr : &form));
   if (answer.status != 200) return fail(error_of(answer, "token"));
@@ -202,6 +307,7 @@ Status RegistryClient::State::fetch_token(const std::string& challenge, const Cr
   std::string token;
   TRY(read_string(root, "token", token));
   if (token.empty()) TRY(read_string(root, "access_token", token));
+  if (login) TRY(read_string(root, "refresh_token", refresh_token));
   if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
     return fail(Code::kUnauthenticated, "the token server of " + reference.registry + " gave no token");
   authorization = "Bearer " + token;
@@ -215,7 +321,9 @@ Status RegistryClient::State::authorize(const RegistryAnswer& answer) {
   auto blank = challenge.find(' ');
   std::string scheme = lower(challenge.substr(0, blank));
   std::string rest = blank == std::string::npos ? "" : challenge.substr(blank + 1);
-  if (scheme == "bearer" && !anonymous_tried) {
+  // A token for everyone never lets one push, and says nothing about a login.
+  bool anonymous = (scopes.empty() && !login) || options.credentials.empty();
+  if (scheme == "bearer" && anonymous && !anonymous_tried) {
     anonymous_tried = true;
     if (fetch_token(rest, nullptr)) return {};
   }
@@ -236,7 +344,7 @@ Status RegistryClient::State::authorize(const RegistryAnswer& answer) {
   return done;
 }
 
-Result<RegistryAnswer> RegistryClient::State::ask(const std::string& path, const std::vector<std::string>& headers) {
+Result<RegistryAnswer> RegistryClient::State::find_base(const std::string& path, const std::vector<std::string>& headers) {
   std::vector<std::string> bases = {base};
   if (base.empty()) {
     bases = {"https://" + reference.registry_host()};
@@ -249,15 +357,60 @@ Result<RegistryAnswer> RegistryClient::State::ask(const std::string& path, const
     if (answer.status != 0) break;
     base.clear();
   }
+  return answer;
+}
+
+Result<RegistryAnswer> RegistryClient::State::settle(const RegistryRequest& request, RegistryAnswer answer) {
   if (answer.status == 401 && !authorization.empty()) {  // what opened it before has expired
     anonymous_tried = false;
     next_credentials = 0;
   }
   for (size_t tries = 0; (answer.status == 401 || answer.status == 403) && tries < options.credentials.size() + 2; ++tries) {
     TRY(authorize(answer));
-    TRY_ASSIGN(answer, get(url(path), headers));
+    TRY_ASSIGN(answer, perform(request));
+  }
+  for (int waits = 0; answer.status == 429 && waits < kMaxWaits; ++waits) {
+    TRY(pause(std::chrono::seconds(retry_after(answer))));
+    TRY_ASSIGN(answer, perform(request));
   }
   return answer;
+}
+
+Result<RegistryAnswer> RegistryClient::State::ask(const std::string& path, const std::vector<std::string>& headers) {
+  RegistryAnswer first;
+  RegistryRequest request;
+  request.headers = headers;
+  if (base.empty()) {
+    TRY_ASSIGN(first, find_base(path, headers));
+    request.url = url(path);
+  } else {
+    request.url = url(path);
+    TRY_ASSIGN(first, perform(request));
+  }
+  return settle(request, std::move(first));
+}
+
+Result<RegistryAnswer> RegistryClient::State::ask(const RegistryRequest& request) {
+  TRY_ASSIGN(auto first, perform(request));
+  return settle(request, std::move(first));
+}
+
+Result<std::vector<std::string>> RegistryClient::tags() {
+  std::vector<std::string> out;
+  std::string last;
+  while (out.size() < kMaxTags) {
+    TRY_ASSIGN(auto answer, state_->ask("tags/list?n=1000" + (last.empty() ? "" : "&last=" + escape(last)), {"Accept: application/json"}));
+    if (answer.status != 200) return fail(state_->error_of(answer, "list of tags"));
+    simdjson::dom::parser parser;
+    TRY_ASSIGN(auto root, parse_document(parser, answer.body, "list of tags"));
+    std::vector<std::string> more;
+    TRY(read_strings(root, "tags", more));
+    out.insert(out.end(), more.begin(), more.end());
+    // A registry without pages gives all at once, whatever was asked.
+    if (more.empty() || !answer.headers.contains("link")) break;
+    last = more.back();
+  }
+  return out;
 }
 
 Result<std::string> RegistryClient::manifest(const std::string& tag) {

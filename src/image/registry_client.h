@@ -22,6 +22,21 @@ struct RegistryAnswer {
   bool elsewhere = false;                      // another host's, after a redirect: what it asks for gets none of our credentials
 };
 
+// What is asked of a registry or a token server.
+struct RegistryRequest {
+  std::string url;
+  std::string method = "GET";  // HEAD, POST, PATCH, PUT
+  std::vector<std::string> headers = {};
+  bool authorized = true;             // with our credentials; they never go to another host than the registry's
+  const std::string* user = nullptr;  // "name:password" for Basic
+  const std::string* form = nullptr;  // POST of a form
+  // The body of PATCH and PUT: `text`, or `size` bytes of `fd` from `offset`.
+  std::string_view text = {};
+  int fd = -1;
+  uint64_t offset = 0, size = 0;
+  std::function<void(uint64_t sent)> sent = {};  // bytes of the body so far
+};
+
 // One file to fetch; bytes already in it are kept, the rest is asked for.
 struct Download {
   std::string digest;
@@ -42,7 +57,11 @@ class RegistryClient {
   // checked.
   Status download(const std::vector<Download>& files, const std::function<void(const Download&, uint64_t have)>& progress);
 
+  // The names of all tags, at most 10,000, in the registry's order.
+  Result<std::vector<std::string>> tags();
+
   struct State;
+  State& state() { return *state_; }
 
  private:
   std::unique_ptr<State> state_;

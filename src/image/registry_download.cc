@@ -41,7 +41,7 @@ size_t take_bytes(char* data, size_t size, size_t count, void* self) {
   size *= count;
   if (!t.checked) {
     t.checked = true;
-    ::curl_easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &t.answer.status);
+    curl_library().easy_getinfo(t.curl, CURLINFO_RESPONSE_CODE, &t.answer.status);
     t.writes = t.answer.status == 200 || t.answer.status == 206;
     if (t.answer.status == 200 && t.have > 0) {  // no ranges here: from the start again
       t.have = 0;
@@ -79,12 +79,12 @@ size_t take_challenge(char* data, size_t size, size_t count, void* self) {
 class Downloader {
  public:
   Downloader(RegistryClient::State& state, const std::function<void(const Download&, uint64_t)>& progress)
-      : state_(state), progress_(progress), multi_(::curl_multi_init()) {
+      : state_(state), progress_(progress), multi_(curl_library().multi_init()) {
     CHECK(multi_ != nullptr);
   }
   ~Downloader() {
     for (auto& t : running_) finish(*t);
-    ::curl_multi_cleanup(multi_);
+    curl_library().multi_cleanup(multi_);
   }
 
   Status run(const std::vector<Download>& files) {
@@ -97,10 +97,10 @@ class Downloader {
     while (!waiting_.empty() || !running_.empty()) {
       TRY(start_some());
       int active = 0;
-      ::curl_multi_perform(multi_, &active);
+      curl_library().multi_perform(multi_, &active);
       TRY(take_finished());
       if (state_.options.cancel && state_.options.cancel->load()) return fail(Code::kCancelled, "cancelled");
-      if (!running_.empty() || !waiting_.empty()) ::curl_multi_poll(multi_, nullptr, 0, kPollMs, nullptr);
+      if (!running_.empty() || !waiting_.empty()) curl_library().multi_poll(multi_, nullptr, 0, kPollMs, nullptr);
     }
     return {};
   }
@@ -128,37 +128,37 @@ class Downloader {
     ++t.attempts;
     t.checked = t.writes = false;
     t.answer = {};
-    t.curl = ::curl_easy_init();
+    t.curl = curl_library().easy_init();
     CHECK(t.curl != nullptr);
     state_.prepare(t.curl, state_.url("blobs/" + t.file.digest), &t.headers, true);
-    ::curl_easy_setopt(t.curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    ::curl_easy_setopt(t.curl, CURLOPT_WRITEDATA, &t);
-    ::curl_easy_setopt(t.curl, CURLOPT_HEADERFUNCTION, take_challenge);
-    ::curl_easy_setopt(t.curl, CURLOPT_HEADERDATA, &t);
-    ::curl_easy_setopt(t.curl, CURLOPT_PRIVATE, &t);
+    curl_library().easy_setopt(t.curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_library().easy_setopt(t.curl, CURLOPT_WRITEDATA, &t);
+    curl_library().easy_setopt(t.curl, CURLOPT_HEADERFUNCTION, take_challenge);
+    curl_library().easy_setopt(t.curl, CURLOPT_HEADERDATA, &t);
+    curl_library().easy_setopt(t.curl, CURLOPT_PRIVATE, &t);
     // A header, not CURLOPT_RESUME_FROM: that one fails where the server ignores ranges.
-    if (t.have > 0) ::curl_easy_setopt(t.curl, CURLOPT_RANGE, (std::to_string(t.have) + "-").c_str());
-    ::curl_multi_add_handle(multi_, t.curl);
+    if (t.have > 0) curl_library().easy_setopt(t.curl, CURLOPT_RANGE, (std::to_string(t.have) + "-").c_str());
+    curl_library().multi_add_handle(multi_, t.curl);
     return {};
   }
 
   void finish(Transfer& t) {
     if (!t.curl) return;
-    ::curl_multi_remove_handle(multi_, t.curl);
-    ::curl_easy_cleanup(t.curl);
-    ::curl_slist_free_all(t.headers);
+    curl_library().multi_remove_handle(multi_, t.curl);
+    curl_library().easy_cleanup(t.curl);
+    curl_library().slist_free_all(t.headers);
     t.curl = nullptr;
     t.headers = nullptr;
   }
 
   Status take_finished() {
     int left = 0;
-    while (CURLMsg* message = ::curl_multi_info_read(multi_, &left)) {
+    while (CURLMsg* message = curl_library().multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       CURLcode code = message->data.result;
       Transfer* t = nullptr;
-      ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
-      ::curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &t->answer.status);
+      curl_library().easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+      curl_library().easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &t->answer.status);
       t->answer.elsewhere = state_.is_elsewhere(message->easy_handle);
       finish(*t);
       auto it = std::ranges::find_if(running_, [&](const auto& r) { return r.get() == t; });
@@ -191,11 +191,11 @@ class Downloader {
     }
     if (last && code != CURLE_OK && t->best > 0) {
       return fail(Code::kUnavailable, "registry " + state_.reference.registry + " broke off after " + std::to_string(t->have) + " of the " +
-                                          std::to_string(t->file.size) + " bytes of layer " + t->file.digest + ": " + ::curl_easy_strerror(code));
+                                          std::to_string(t->file.size) + " bytes of layer " + t->file.digest + ": " + curl_library().easy_strerror(code));
     }
     if (code != CURLE_OK) {
       t->answer.status = 0;
-      t->answer.error = ::curl_easy_strerror(code);
+      t->answer.error = curl_library().easy_strerror(code);
     }
     if (!transient || last) return fail(state_.error_of(t->answer, "layer " + t->file.digest));
     t->not_before = system_clock().now() + kFirstPause * (1u << std::min(t->attempts, 6u));
@@ -211,6 +211,7 @@ class Downloader {
 };
 
 Status RegistryClient::download(const std::vector<Download>& files, const std::function<void(const Download&, uint64_t)>& progress) {
+  TRY(load_curl());
   return Downloader(*state_, progress).run(files);
 }
 

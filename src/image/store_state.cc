@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -11,6 +12,15 @@
 #include "image/digest.h"
 
 namespace reigen::image {
+namespace {
+
+constexpr size_t kMinPrefix = 4;
+
+bool is_hex(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+}  // namespace
 
 Result<StoreLock> StoreLock::take(const std::string& path, Mode mode) {
   StoreLock out;
@@ -42,6 +52,7 @@ Result<std::shared_ptr<const StoreIndex>> ImageStore::State::index() const {
   if (!parsed) return fail(std::move(parsed).error().context(file));
   cached = std::make_shared<const StoreIndex>(std::move(*parsed));
   cached_stamp = stamp;
+  ++generation;
   return cached;
 }
 
@@ -80,6 +91,36 @@ Result<LayerInfo> read_layer_info(const ImageStore::State& state, const std::str
   return out;
 }
 
+Fail no_such_image(std::string_view name) { return fail(Code::kNotFound, "No such image: " + std::string(name.substr(0, 300))); }
+
+Result<std::string> resolve_image(const StoreIndex& index, std::string_view name) {
+  std::string_view hex = name.starts_with("sha256:") ? name.substr(7) : name;
+  if (hex.size() == 64 && is_hex(hex)) {
+    std::string id = "sha256:" + std::string(hex);
+    if (index.images.contains(id)) return id;
+    return no_such_image(name);
+  }
+  if (auto reference = parse_reference(name)) {
+    std::string key = reference->store_name();
+    if (auto it = index.names.find(key); it != index.names.end()) return it->second;
+    if (auto it = index.digests.find(key); it != index.digests.end()) return it->second;
+  } else if (hex.size() == name.size()) {
+    return fail(std::move(reference).error());
+  }
+  if (hex.size() < kMinPrefix || !is_hex(hex)) return no_such_image(name);
+  std::string prefix = "sha256:" + std::string(hex);
+  auto first = index.images.lower_bound(prefix);
+  if (first == index.images.end() || !first->first.starts_with(prefix)) return no_such_image(name);
+  if (auto second = std::next(first); second != index.images.end() && second->first.starts_with(prefix))
+    return fail(Code::kConflict, "more than one image id begins with " + std::string(hex));
+  return first->first;
+}
+
+bool is_id_of(std::string_view name, const std::string& id) {
+  std::string_view hex = name.starts_with("sha256:") ? name.substr(7) : name;
+  return hex.size() >= kMinPrefix && is_hex(hex) && std::string_view(id).substr(7).starts_with(hex);
+}
+
 ImageRecord make_record(const StoreIndex& index, const std::string& id) {
   ImageRecord out;
   out.id = id;
@@ -87,6 +128,8 @@ ImageRecord make_record(const StoreIndex& index, const std::string& id) {
     out.manifest_digest = it->second.manifest;
     out.size = it->second.size;
     out.added_s = it->second.added_s;
+    out.parent = it->second.parent;
+    out.tagged_s = it->second.tagged_s;
   }
   for (const auto& [name, target] : index.names)
     if (target == id) out.names.push_back(name);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "image/pax_check.h"
 
 namespace reigen::image {
 namespace {
@@ -33,6 +34,16 @@ struct TarReader::State {
   struct archive* archive = nullptr;
   std::vector<char> buffer = std::vector<char>(1 << 17);
   std::optional<Error> source_error = {};
+  PaxCheck pax = {};
+  bool source_ended = false;
+  uint64_t size = 0, missing = 0;  // of the current entry; bytes not given out yet
+  bool ended = false;
+
+  // Docker's client leaves out the padding behind the last file (and the end) when it puts a Dockerfile of its own into a context.
+  bool only_padding_missing() {
+    ended = ended || (source_ended && !source_error && missing == 0 && pax.padding() > 0);
+    return ended;
+  }
 
   static la_ssize_t read(struct archive* archive, void* self, const void** data) {
     auto& state = *static_cast<State*>(self);
@@ -43,6 +54,12 @@ struct TarReader::State {
       return -1;
     }
     *data = state.buffer.data();
+    state.source_ended = *count == 0;
+    if (auto right = state.pax.feed({state.buffer.data(), *count}); !right) {
+      state.source_error = right.error();
+      ::archive_set_error(archive, EIO, "%s", "source");
+      return -1;
+    }
     return static_cast<la_ssize_t>(*count);
   }
 };
@@ -67,9 +84,11 @@ Result<std::optional<TarEntry>> TarReader::next() {
   Utf8Locale locale;
   if (count_ == 0 && ::archive_format(state_->archive) == 0 && ::archive_read_open(state_->archive, state_.get(), nullptr, State::read, nullptr) != ARCHIVE_OK)
     return fail(error("not a tar archive"));
+  if (state_->ended) return std::optional<TarEntry>();
   struct archive_entry* raw = nullptr;
   int code = ::archive_read_next_header(state_->archive, &raw);
   if (code == ARCHIVE_EOF) return std::optional<TarEntry>();
+  if (code == ARCHIVE_FATAL && count_ > 0 && state_->only_padding_missing()) return std::optional<TarEntry>();
   if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return fail(error(count_ == 0 ? "not a tar archive" : "tar archive is corrupt or truncated"));
   ++count_;
   const char* path = ::archive_entry_pathname(raw);
@@ -86,6 +105,7 @@ Result<std::optional<TarEntry>> TarReader::next() {
   entry.uid = static_cast<uid_t>(::archive_entry_uid(raw));
   entry.gid = static_cast<gid_t>(::archive_entry_gid(raw));
   entry.size = ::archive_entry_size_is_set(raw) ? static_cast<uint64_t>(::archive_entry_size(raw)) : 0;
+  state_->missing = state_->size = entry.size;
   entry.mtime_s = ::archive_entry_mtime(raw);
   entry.mtime_ns = static_cast<uint32_t>(::archive_entry_mtime_nsec(raw));
   entry.device_major = static_cast<unsigned>(::archive_entry_rdevmajor(raw));
@@ -104,8 +124,10 @@ Result<std::optional<TarBlock>> TarReader::block() {
   size_t size = 0;
   la_int64_t offset = 0;
   int code = ::archive_read_data_block(state_->archive, &data, &size, &offset);
-  if (code == ARCHIVE_EOF) return std::optional<TarBlock>();
+  if (code == ARCHIVE_EOF || (code == ARCHIVE_FATAL && state_->only_padding_missing())) return std::optional<TarBlock>();
   if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return fail(error("tar archive is corrupt or truncated"));
+  uint64_t end = static_cast<uint64_t>(offset) + size;
+  state_->missing = end < state_->size ? state_->size - end : 0;
   return std::optional<TarBlock>(TarBlock{{static_cast<const char*>(data), size}, static_cast<uint64_t>(offset)});
 }
 

@@ -25,7 +25,7 @@ class Tar {
   Tar& symlink(const std::string& path, const std::string& target) { return entry(path, S_IFLNK | 0777, "", target); }
   Tar& hardlink(const std::string& path, const std::string& target) { return entry(path, S_IFREG | 0644, "", target, true); }
 
-  // `filter`: "", "gzip" or "zstd".
+  // `filter`: "", "gzip", "zstd", "bzip2" or "xz".
   std::string bytes(const char* filter = "") const {
     struct archive* a = ::archive_write_new();
     ::archive_write_set_format_pax_restricted(a);
