@@ -14,41 +14,16 @@
 #include <thread>
 
 #include "base/files.h"
+#include "linux/cgroup_text.h"
 
 namespace reigen::linux {
 namespace {
 
+constexpr int kFreezeAttempts = 1000;  // some ten seconds
+
 long file_system_of(const std::string& path) {
   struct statfs fs{};
   return ::statfs(path.c_str(), &fs) == 0 ? static_cast<long>(fs.f_type) : 0;
-}
-
-std::vector<std::string> words(const std::string& text) {
-  std::vector<std::string> out;
-  for (size_t at = 0; at < text.size();) {
-    size_t end = std::min(text.find_first_of(" ,\n", at), text.size());
-    if (end > at) out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
-uint64_t number_in(const std::string& file) {
-  auto text = read_file(file, 4096);
-  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
-}
-
-// The number after "key " in a file of lines.
-uint64_t field_in(const std::string& text, std::string_view key) {
-  for (size_t at = 0; at < text.size();) {
-    size_t end = std::min(text.find('\n', at), text.size());
-    std::string_view line(text.data() + at, end - at);
-    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
-      return std::strtoull(std::string(line.substr(key.size() + 1)).c_str(), nullptr, 10);
-    }
-    at = end + 1;
-  }
-  return 0;
 }
 
 void each_folder_below(const std::string& folder, const auto& visit) {
@@ -67,11 +42,6 @@ void first_error(Status& kept, Status next) {
 }
 
 }  // namespace
-
-uint64_t cpu_weight_of_shares(uint64_t shares) {
-  shares = std::clamp<uint64_t>(shares, 2, 262144);
-  return 1 + (shares - 2) * 9999 / 262142;
-}
 
 Result<Cgroups> Cgroups::open(std::string root) {
   Cgroups groups;
@@ -100,6 +70,15 @@ Result<Cgroups> Cgroups::open(std::string root) {
   return groups;
 }
 
+Cgroups Cgroups::over_folders(std::string root, Mode mode, std::vector<std::string> controllers) {
+  Cgroups groups;
+  groups.root_ = std::move(root);
+  groups.mode_ = mode;
+  groups.hierarchies_ = mode == Mode::kV2 ? std::vector<std::string>{""} : controllers;
+  groups.controllers_ = std::move(controllers);
+  return groups;
+}
+
 bool Cgroups::has(std::string_view controller) const { return std::find(controllers_.begin(), controllers_.end(), controller) != controllers_.end(); }
 
 std::string Cgroups::folder(std::string_view controller, const std::string& path) const {
@@ -111,7 +90,14 @@ std::string Cgroups::folder(std::string_view controller, const std::string& path
   return "";
 }
 
+// A parent that was empty may go between its making and its child's.
 Status Cgroups::make(const std::string& path) const {
+  Status made = make_once(path);
+  for (int attempt = 0; !made && attempt < 3; ++attempt) made = make_once(path);
+  return made;
+}
+
+Status Cgroups::make_once(const std::string& path) const {
   if (mode_ != Mode::kV2) {
     for (const char* controller : {"cpu", "memory", "pids", "cpuset"}) {
       std::string made = folder(controller, path);
@@ -136,35 +122,16 @@ Status Cgroups::make(const std::string& path) const {
   return {};
 }
 
-Status Cgroups::apply(const std::string& path, const CgroupLimits& limits) const {
-  Status result;
-  bool v2 = mode_ == Mode::kV2;
-  auto set = [&](std::string_view controller, const char* file, const std::string& value) {
-    std::string where = folder(controller, path);
-    if (where.empty() || !has(controller)) {
-      return first_error(result, fail(Code::kUnimplemented, "this host has no cgroup controller \"" + std::string(controller) + "\""));
-    }
-    if (auto done = write_existing(where + "/" + file, value); !done) first_error(result, fail(done.error().context(where + "/" + file)));
-  };
-  if (limits.cpu_shares)
-    v2 ? set("cpu", "cpu.weight", std::to_string(cpu_weight_of_shares(limits.cpu_shares))) : set("cpu", "cpu.shares", std::to_string(limits.cpu_shares));
-  if (limits.cpu_quota_us) {
-    std::string period = std::to_string(limits.cpu_period_us ? limits.cpu_period_us : 100'000);
-    std::string quota = limits.cpu_quota_us < 0 ? (v2 ? "max" : "-1") : std::to_string(limits.cpu_quota_us);
-    if (v2) {
-      set("cpu", "cpu.max", quota + " " + period);
-    } else {
-      set("cpu", "cpu.cfs_period_us", period);
-      set("cpu", "cpu.cfs_quota_us", quota);
-    }
-  }
-  if (limits.memory)
-    v2 ? set("memory", "memory.max", limits.memory < 0 ? "max" : std::to_string(limits.memory))
-       : set("memory", "memory.limit_in_bytes", std::to_string(limits.memory));
-  if (limits.pids) set("pids", "pids.max", limits.pids < 0 ? "max" : std::to_string(limits.pids));
-  if (!limits.cpuset_cpus.empty()) set("cpuset", "cpuset.cpus", limits.cpuset_cpus);
-  if (!limits.cpuset_mems.empty()) set("cpuset", "cpuset.mems", limits.cpuset_mems);
-  return result;
+void Cgroups::make_ready_for_moves() const {
+  if (mode_ == Mode::kV2) return;
+  std::string table = read_file("/proc/thread-self/cgroup", 1 << 16).value_or("");
+  constexpr std::string_view kHierarchy = ":pids:";
+  size_t at = table.find(kHierarchy);
+  if (at == std::string::npos || !has("pids")) return;
+  at += kHierarchy.size();
+  std::string group = table.substr(at, table.find('\n', at) - at);
+  if (group.find("/..") != std::string::npos) return;  // outside of what a cgroup namespace shows
+  (void)write_existing(folder("pids", group == "/" ? "" : group) + "/tasks", std::to_string(::gettid()));
 }
 
 Status Cgroups::remove(const std::string& path) const {
@@ -184,34 +151,12 @@ Status Cgroups::remove(const std::string& path) const {
   return result;
 }
 
-Result<CgroupUsage> Cgroups::usage(const std::string& path) const {
-  CgroupUsage out;
-  std::string memory = folder("memory", path), cpu = folder(mode_ == Mode::kV2 ? "cpu" : "cpuacct", path), pids = folder("pids", path);
-  if (!path_exists(memory.empty() ? cpu : memory)) return fail(Code::kNotFound, "no cgroup " + path);
-  uint64_t inactive = 0;
-  if (mode_ == Mode::kV2) {
-    out.cpu_ns = field_in(read_file(cpu + "/cpu.stat", 16384).value_or(""), "usage_usec") * 1000;
-    out.memory = number_in(memory + "/memory.current");
-    out.memory_limit = number_in(memory + "/memory.max");  // "max" reads as 0
-    std::string stat = read_file(memory + "/memory.stat", 65536).value_or("");
-    out.rss = field_in(stat, "anon");
-    inactive = field_in(stat, "inactive_file");
-    out.page_faults = field_in(stat, "pgfault");
-    out.major_page_faults = field_in(stat, "pgmajfault");
-  } else {
-    out.cpu_ns = number_in(cpu + "/cpuacct.usage");
-    out.memory = number_in(memory + "/memory.usage_in_bytes");
-    out.memory_limit = number_in(memory + "/memory.limit_in_bytes");
-    if (out.memory_limit >= (1ull << 62)) out.memory_limit = 0;
-    std::string stat = read_file(memory + "/memory.stat", 65536).value_or("");
-    out.rss = field_in(stat, "total_rss");
-    inactive = field_in(stat, "total_inactive_file");
-    out.page_faults = field_in(stat, "total_pgfault");
-    out.major_page_faults = field_in(stat, "total_pgmajfault");
+void Cgroups::remove_empty_parents(const std::string& path, const std::string& top) const {
+  for (const auto& name : hierarchies_) {
+    std::string root = mode_ == Mode::kV2 ? root_ : root_ + "/" + name;
+    std::string parent = path.substr(0, path.rfind('/'));
+    while (parent.starts_with(top + "/") && (::rmdir((root + parent).c_str()) == 0 || errno == ENOENT)) parent.erase(parent.rfind('/'));
   }
-  out.working_set = out.memory > inactive ? out.memory - inactive : 0;
-  out.pids = number_in(pids + "/pids.current");
-  return out;
 }
 
 uint64_t Cgroups::oom_kills(const std::string& path) const {
@@ -254,10 +199,22 @@ std::vector<std::string> Cgroups::procs_files(const std::string& path) const {
 }
 
 Status Cgroups::freeze(const std::string& path, bool frozen) const {
-  if (mode_ == Mode::kV2) return write_existing(root_ + path + "/cgroup.freeze", frozen ? "1" : "0");
+  bool v2 = mode_ == Mode::kV2;
   std::string at = folder("freezer", path);
   if (at.empty()) return fail(Code::kUnimplemented, "this host has no cgroup controller \"freezer\"");
-  return write_existing(at + "/freezer.state", frozen ? "FROZEN" : "THAWED");
+  std::string file = at + (v2 ? "/cgroup.freeze" : "/freezer.state");
+  auto write = [&](bool on) { return write_existing(file, v2 ? (on ? "1" : "0") : (on ? "FROZEN" : "THAWED")); };
+  TRY(write(frozen));
+  if (!frozen) return {};
+  for (int attempt = 0; attempt < kFreezeAttempts; ++attempt) {
+    bool done = v2 ? field_in(read_file(at + "/cgroup.events", 4096).value_or(""), "frozen") == 1 : read_file(file, 64).value_or("").starts_with("FROZEN");
+    if (done) return {};
+    // v1: a process that forks meanwhile may stay out until it is asked again.
+    if (!v2 && attempt % 50 == 49) (void)write(true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(attempt < 20 ? 1 : 10));
+  }
+  (void)write(false);
+  return fail(Code::kDeadlineExceeded, "cgroup " + path + " did not freeze in time");
 }
 
 }  // namespace reigen::linux

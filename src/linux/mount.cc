@@ -36,6 +36,8 @@ Status mount_overlay_stepwise(const std::string& target, const std::vector<std::
   for (auto it = layers.rbegin(); it != layers.rend(); ++it) TRY(set("lowerdir+", *it));
   TRY(set("upperdir", upper));
   TRY(set("workdir", work));
+  TRY(set("redirect_dir", "off"));
+  TRY(set("metacopy", "off"));
   constexpr unsigned kCreate = 6;
   if (::syscall(SYS_fsconfig, fs.get(), kCreate, nullptr, nullptr, 0) != 0) return fail_errno("create overlay for " + target);
   Fd mount_fd(static_cast<int>(::syscall(SYS_fsmount, fs.get(), 1u, 0u)));
@@ -59,21 +61,29 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
-Result<Fd> open_resolved(const std::string& root, const std::string& path, uint64_t flags, uint64_t resolve) {
-  Fd base(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!base) return fail_errno("open " + root);
+constexpr int kResolveAttempts = 64;
+
+Result<Fd> open_resolved(int base, const std::string& path, uint64_t flags, uint64_t resolve) {
   std::string relative = path;
   while (!relative.empty() && relative.front() == '/') relative.erase(0, 1);
   if (relative.empty()) relative = ".";
   open_how how{};
   how.flags = flags | O_CLOEXEC;
   how.resolve = resolve;
-  for (int attempt = 0; attempt < 8; ++attempt) {
-    Fd fd(static_cast<int>(::syscall(SYS_openat2, base.get(), relative.c_str(), &how, sizeof how)));
+  for (int attempt = 0; attempt < kResolveAttempts; ++attempt) {
+    Fd fd(static_cast<int>(::syscall(SYS_openat2, base, relative.c_str(), &how, sizeof how)));
     if (fd) return fd;
     if (errno != EAGAIN) break;  // a rename elsewhere raced with ".."
   }
-  return fail_errno("open " + path + " in " + root);
+  return fail_errno("open " + path);
+}
+
+Result<Fd> open_resolved(const std::string& root, const std::string& path, uint64_t flags, uint64_t resolve) {
+  Fd base(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!base) return fail_errno("open " + root);
+  auto opened = open_resolved(base.get(), path, flags, resolve);
+  if (!opened) return fail(opened.error().context("in " + root));
+  return opened;
 }
 
 }  // namespace
@@ -87,7 +97,7 @@ Status mount_overlay(const std::string& target, const std::vector<std::string>& 
     options += *it;
     plain = plain && it->find_first_of(":,\\") == std::string::npos;
   }
-  options += ",upperdir=" + upper + ",workdir=" + work;
+  options += ",upperdir=" + upper + ",workdir=" + work + ",redirect_dir=off,metacopy=off";
   if (!plain || options.size() > kOptionLimit) return mount_overlay_stepwise(target, layers, upper, work);
   if (::mount("overlay", target.c_str(), "overlay", 0, options.c_str()) != 0) return fail_errno("mount overlay on " + target);
   return {};
@@ -159,6 +169,42 @@ Result<Fd> open_beneath(const std::string& root, const std::string& path) { retu
 
 Result<Fd> open_in_root(const std::string& root, const std::string& path, int flags) {
   return open_resolved(root, path, static_cast<uint64_t>(flags), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+Result<Fd> open_in_root(int root, const std::string& path, int flags) {
+  return open_resolved(root, path, static_cast<uint64_t>(flags), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+Result<Fd> open_regular_file(int folder, const std::string& name, struct stat* info) {
+  Fd found(::openat(folder, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!found) return fail_errno("open " + name);
+  if (::fstat(found.get(), info) != 0) return fail_errno("stat " + name);
+  if (!S_ISREG(info->st_mode)) return fail(Code::kInvalidArgument, name + " is no regular file");
+  Fd fd(::open(("/proc/self/fd/" + std::to_string(found.get())).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return fail_errno("open " + name);
+  return fd;
+}
+
+Status make_private(const std::string& target) {
+  if (::mount(nullptr, target.c_str(), nullptr, MS_PRIVATE | MS_REC, nullptr) != 0) return fail_errno("make private " + target);
+  return {};
+}
+
+Status make_read_only(int fd) {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0) return fail_errno("make a mount read-only");
+  return {};
+}
+
+bool has_recursive_read_only() {
+  // A kernel that knows the call finds the descriptor wrong.
+  static const bool known = [] {
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_RDONLY;
+    return ::mount_setattr(-1, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0 && errno != ENOSYS;
+  }();
+  return known;
 }
 
 }  // namespace reigen::linux

@@ -1,6 +1,8 @@
 // Mounts of the host.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <string>
 #include <vector>
 
@@ -9,7 +11,8 @@
 
 namespace reigen::linux {
 
-// Layers lowest first, at least one. `upper` and `work` exist, on one file system that can be an overlay's upper.
+// Layers lowest first, at least one. `upper` and `work` exist, on one file system that can be an overlay's upper. The upper folder
+// holds whole files only, whatever the kernel's defaults are (no redirects, no metadata-only copies): it can be packed as it is.
 Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper, const std::string& work);
 
 // options: as of mount(8), "size=65536k,mode=1777".
@@ -42,5 +45,17 @@ Result<Fd> open_beneath(const std::string& root, const std::string& path);
 
 // As open_beneath, with links resolved as if `root` were /: what a container would see at that path.
 Result<Fd> open_in_root(const std::string& root, const std::string& path, int flags);
+// The same below a folder's descriptor (O_PATH is enough).
+Result<Fd> open_in_root(int root, const std::string& path, int flags);
+
+// Opens a regular file of a folder for reading, never anything else: a link, pipe or device that takes the name meanwhile is
+// kInvalidArgument and is not opened. `info` is of the file opened.
+Result<Fd> open_regular_file(int folder, const std::string& name, struct stat* info);
+
+// Makes what mounts below `target` no longer spread to and from other mounts (MS_REC|MS_PRIVATE).
+Status make_private(const std::string& target);
+// Makes what is mounted at `fd` read-only with all that is mounted below. Linux 5.12.
+Status make_read_only(int fd);
+bool has_recursive_read_only();
 
 }  // namespace reigen::linux

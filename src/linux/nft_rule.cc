@@ -138,6 +138,10 @@ NftRule& NftRule::original_destination(NftFamily family, int reg) {
 
 NftRule& NftRule::original_destination_port(int reg) { return add(conntrack(NFT_CT_PROTO_DST, reg, true)); }
 
+NftRule& NftRule::input_link(int reg) { return add(meta(NFT_META_IIFNAME, reg)); }
+
+NftRule& NftRule::output_link(int reg) { return add(meta(NFT_META_OIFNAME, reg)); }
+
 NftRule& NftRule::random_below(uint32_t bound, int reg) {
   nftnl_expr* made = expression("numgen");
   nftnl_expr_set_u32(made, NFTNL_EXPR_NG_DREG, reg32(reg));
@@ -180,16 +184,22 @@ NftRule& NftRule::if_input_link(std::string_view name, bool prefix) {
   return add(compare(kNameScratch, padded, false));
 }
 
-NftRule& NftRule::if_output_link(std::string_view name, bool prefix) {
+NftRule& NftRule::if_output_link(std::string_view name, bool prefix, bool negate) {
   std::string padded(name);
   if (!prefix) padded.resize(16);
   add(meta(NFT_META_OIFNAME, kNameScratch));
-  return add(compare(kNameScratch, padded, false));
+  return add(compare(kNameScratch, padded, negate));
 }
 
 NftRule& NftRule::if_new() {
   add(conntrack(NFT_CT_STATE, kScratch, false));
   add(mask(kScratch, native(NF_CT_STATE_BIT(IP_CT_NEW))));
+  return add(compare(kScratch, native(0), true));
+}
+
+NftRule& NftRule::if_established() {
+  add(conntrack(NFT_CT_STATE, kScratch, false));
+  add(mask(kScratch, native(NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))));
   return add(compare(kScratch, native(0), true));
 }
 

@@ -33,7 +33,7 @@ uint32_t type_of(const std::vector<NftType>& parts) {
 
 uint32_t length_of(const std::vector<NftType>& parts) {
   uint32_t length = 0;
-  for (NftType part : parts) length += part == NftType::kIpv6 ? 16 : 4;
+  for (NftType part : parts) length += part == NftType::kIpv6 || part == NftType::kLinkName ? 16 : 4;
   return length;
 }
 

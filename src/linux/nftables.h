@@ -1,7 +1,7 @@
 // nftables: transactions on tables of our own, and what can be seen of others'.
 //
 // An NftBatch collects changes; NftSocket::commit applies all of them or none. A rule is a list of expressions that pass values
-// in 16 registers of 4 bytes, named 0 to 15 here (NFT_REG32_00 and up); an address takes 1 or 4 of them, everything else 1.
+// in 16 registers of 4 bytes, named 0 to 15 here (NFT_REG32_00 and up); an address takes 1 or 4 of them, a link's name 4, everything else 1.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ enum class NftHook : uint8_t { kPrerouting = 0, kInput = 1, kForward = 2, kOutpu
 enum class NftVerdict : int32_t { kDrop = 0, kAccept = 1, kGoto = -4, kJump = -3, kReturn = -5 };
 
 // Types as `nft list` shows them; six bits each in a concatenation.
-enum class NftType : uint8_t { kIpv4 = 7, kIpv6 = 8, kProtocol = 12, kPort = 13, kMark = 19 };
+enum class NftType : uint8_t { kIpv4 = 7, kIpv6 = 8, kProtocol = 12, kPort = 13, kMark = 19, kLinkName = 41 };
 
 class NftRule {
  public:
@@ -40,6 +40,8 @@ class NftRule {
   NftRule& protocol(int reg);
   NftRule& original_destination(NftFamily family, int reg);  // before translation
   NftRule& original_destination_port(int reg);
+  NftRule& input_link(int reg);  // its name, 4 registers
+  NftRule& output_link(int reg);
   NftRule& random_below(uint32_t bound, int reg);
   NftRule& constant(std::string_view bytes, int reg);
 
@@ -49,8 +51,9 @@ class NftRule {
   NftRule& if_source_local(bool negate = false);  // fib; spoils register 15
   NftRule& if_destination_local(bool negate = false);
   NftRule& if_input_link(std::string_view name, bool prefix);  // spoils registers 8 to 11
-  NftRule& if_output_link(std::string_view name, bool prefix);
-  NftRule& if_new();  // conntrack state; these spoil register 15
+  NftRule& if_output_link(std::string_view name, bool prefix, bool negate = false);
+  NftRule& if_new();          // conntrack state; these spoil register 15
+  NftRule& if_established();  // or related
   NftRule& if_destination_translated();
   NftRule& if_in_set(int reg, const std::string& set, bool negate = false);
 

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -51,6 +52,13 @@ void for_each_attribute(const nlmsghdr* message, size_t body, Each each) {
   for (; mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute))); attribute = mnl_attr_next(attribute)) each(attribute);
 }
 
+template <class Each>
+void for_each_nested(const nlattr* nest, Each each) {
+  auto* attribute = static_cast<const nlattr*>(mnl_attr_get_payload(nest));
+  auto* end = reinterpret_cast<const char*>(nest) + nest->nla_len;
+  for (; mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute))); attribute = mnl_attr_next(attribute)) each(attribute);
+}
+
 std::string_view attribute_bytes(const nlattr* attribute) {
   return {static_cast<const char*>(mnl_attr_get_payload(attribute)), mnl_attr_get_payload_len(attribute)};
 }
@@ -77,6 +85,12 @@ Link parse_link(const nlmsghdr* message) {
       case IFLA_IFNAME: link.name = mnl_attr_get_str(attribute); break;
       case IFLA_IFALIAS: link.alias = mnl_attr_get_str(attribute); break;
       case IFLA_MTU: link.mtu = static_cast<int>(mnl_attr_get_u32(attribute)); break;
+      case IFLA_MASTER: link.master = static_cast<int>(mnl_attr_get_u32(attribute)); break;
+      case IFLA_LINKINFO:
+        for_each_nested(attribute, [&](const nlattr* part) {
+          if (mnl_attr_get_type(part) == IFLA_INFO_KIND) link.kind = mnl_attr_get_str(part);
+        });
+        break;
     }
   });
   return link;
@@ -140,6 +154,13 @@ Status RouteSocket::add_veth(const VethSpec& veth) {
   return talk(message.header, "add link " + veth.name);
 }
 
+Status RouteSocket::set_alias(int link_index, std::string_view alias) {
+  Message message(RTM_SETLINK, 0);
+  message.body<ifinfomsg>()->ifi_index = link_index;
+  message.put(IFLA_IFALIAS, alias);
+  return talk(message.header, "set the alias of link " + std::to_string(link_index));
+}
+
 Status RouteSocket::bring_up(int link_index, std::string_view alias) {
   Message message(RTM_SETLINK, 0);
   auto* info = message.body<ifinfomsg>();
@@ -148,6 +169,57 @@ Status RouteSocket::bring_up(int link_index, std::string_view alias) {
   info->ifi_change = IFF_UP;
   if (!alias.empty()) message.put(IFLA_IFALIAS, alias);
   return talk(message.header, "bring link " + std::to_string(link_index) + " up");
+}
+
+Status RouteSocket::add_bridge(const std::string& name, const MacAddress& mac, int mtu) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  message.body<ifinfomsg>()->ifi_family = AF_UNSPEC;
+  mnl_attr_put_strz(message.header, IFLA_IFNAME, name.c_str());
+  message.put(IFLA_ADDRESS, mac);
+  message.put_u32(IFLA_MTU, static_cast<uint32_t>(mtu));
+  nlattr* link_info = message.nest(IFLA_LINKINFO);
+  mnl_attr_put_str(message.header, IFLA_INFO_KIND, "bridge");
+  nlattr* data = message.nest(IFLA_INFO_DATA);
+  message.put_u32(IFLA_BR_STP_STATE, 0);
+  message.put_u32(IFLA_BR_FORWARD_DELAY, 0);
+  message.end(data);
+  message.end(link_info);
+  return talk(message.header, "add bridge " + name);
+}
+
+// Two messages: the kernel looks at a port's options before it looks at its master.
+Status RouteSocket::set_master(int link_index, int bridge_index, const BridgePort& port) {
+  std::string what = "put link " + std::to_string(link_index) + " into bridge " + std::to_string(bridge_index);
+  Message message(RTM_SETLINK, 0);
+  message.body<ifinfomsg>()->ifi_index = link_index;
+  message.put_u32(IFLA_MASTER, static_cast<uint32_t>(bridge_index));
+  TRY(talk(message.header, what));
+  if (!port.isolated && !port.hairpin) return {};
+  Message options(RTM_NEWLINK, 0);
+  options.body<ifinfomsg>()->ifi_index = link_index;
+  nlattr* link_info = options.nest(IFLA_LINKINFO);
+  mnl_attr_put_str(options.header, IFLA_INFO_SLAVE_KIND, "bridge");
+  nlattr* data = options.nest(IFLA_INFO_SLAVE_DATA);
+  if (port.hairpin) mnl_attr_put_u8(options.header, IFLA_BRPORT_MODE, 1);
+  if (port.isolated) mnl_attr_put_u8(options.header, IFLA_BRPORT_ISOLATED, 1);
+  options.end(data);
+  options.end(link_info);
+  return talk(options.header, what);
+}
+
+Status RouteSocket::rename_link(int link_index, const std::string& name) {
+  Message message(RTM_SETLINK, 0);
+  message.body<ifinfomsg>()->ifi_index = link_index;
+  mnl_attr_put_strz(message.header, IFLA_IFNAME, name.c_str());
+  return talk(message.header, "rename link " + std::to_string(link_index) + " to " + name);
+}
+
+Status RouteSocket::bring_down(int link_index) {
+  Message message(RTM_SETLINK, 0);
+  auto* info = message.body<ifinfomsg>();
+  info->ifi_index = link_index;
+  info->ifi_change = IFF_UP;
+  return talk(message.header, "bring link " + std::to_string(link_index) + " down");
 }
 
 Status RouteSocket::remove_link(int link_index) {
@@ -177,6 +249,22 @@ Result<std::vector<Link>> RouteSocket::links(std::string_view name_prefix) {
   return found;
 }
 
+Result<LinkCounters> RouteSocket::counters(int link_index) {
+  Message message(RTM_GETLINK, 0);
+  message.body<ifinfomsg>()->ifi_index = link_index;
+  LinkCounters counters;
+  TRY(talk(message.header, "read the counters of link " + std::to_string(link_index), [&](const nlmsghdr* answer) {
+    for_each_attribute(answer, sizeof(ifinfomsg), [&](const nlattr* attribute) {
+      if (mnl_attr_get_type(attribute) != IFLA_STATS64) return;
+      rtnl_link_stats64 stats{};
+      std::string_view bytes = attribute_bytes(attribute);
+      std::memcpy(&stats, bytes.data(), std::min(bytes.size(), sizeof stats));
+      counters = {stats.rx_bytes, stats.rx_packets, stats.rx_errors, stats.rx_dropped, stats.tx_bytes, stats.tx_packets, stats.tx_errors, stats.tx_dropped};
+    });
+  }));
+  return counters;
+}
+
 Status RouteSocket::set_address(const Address& address, uint16_t type, uint16_t flags) {
   Message message(type, flags);
   auto* info = message.body<ifaddrmsg>();
@@ -186,6 +274,7 @@ Status RouteSocket::set_address(const Address& address, uint16_t type, uint16_t 
   info->ifa_flags = address.address.is_v4() ? 0 : IFA_F_NODAD;
   message.put(IFA_LOCAL, address.address.bytes());
   message.put(IFA_ADDRESS, address.address.bytes());
+  if (address.address.is_v4() && !address.broadcast.is_any()) message.put(IFA_BROADCAST, address.broadcast.bytes());
   if (!address.label.empty()) mnl_attr_put_strz(message.header, IFA_LABEL, address.label.c_str());
   return talk(message.header, (type == RTM_NEWADDR ? "add address " : "remove address ") + address.address.str());
 }
@@ -230,6 +319,40 @@ Status RouteSocket::add_route(const Route& route) {
   if (!direct) message.put(RTA_GATEWAY, route.gateway.bytes());
   message.put_u32(RTA_OIF, static_cast<uint32_t>(route.link_index));
   return talk(message.header, "add route " + route.destination.str());
+}
+
+Status RouteSocket::remove_route(const IpNetwork& destination, int link_index) {
+  Message message(RTM_DELROUTE, 0);
+  auto* info = message.body<rtmsg>();
+  info->rtm_family = static_cast<uint8_t>(af_of(destination.address));
+  info->rtm_dst_len = static_cast<uint8_t>(destination.prefix);
+  info->rtm_table = RT_TABLE_MAIN;
+  info->rtm_scope = RT_SCOPE_NOWHERE;
+  if (destination.prefix > 0) message.put(RTA_DST, destination.address.bytes());
+  message.put_u32(RTA_OIF, static_cast<uint32_t>(link_index));
+  return talk(message.header, "remove route " + destination.str());
+}
+
+Result<std::vector<Route>> RouteSocket::routes() {
+  std::vector<Route> found;
+  for (IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    Message message(RTM_GETROUTE, NLM_F_DUMP);
+    message.body<rtmsg>()->rtm_family = family == IpFamily::kV4 ? AF_INET : AF_INET6;
+    TRY(talk(message.header, "list routes", [&](const nlmsghdr* answer) {
+      const auto* info = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(answer));
+      if (info->rtm_table != RT_TABLE_MAIN || info->rtm_type != RTN_UNICAST) return;
+      Route route{{IpAddress::any(family), info->rtm_dst_len}, 0, IpAddress::any(family), (info->rtm_flags & RTNH_F_ONLINK) != 0};
+      for_each_attribute(answer, sizeof(rtmsg), [&](const nlattr* attribute) {
+        switch (mnl_attr_get_type(attribute)) {
+          case RTA_DST: route.destination.address = address_of(attribute); break;
+          case RTA_GATEWAY: route.gateway = address_of(attribute); break;
+          case RTA_OIF: route.link_index = static_cast<int>(mnl_attr_get_u32(attribute)); break;
+        }
+      });
+      found.push_back(route);
+    }));
+  }
+  return found;
 }
 
 Status RouteSocket::add_neighbour(int link_index, const IpAddress& address, const MacAddress& mac) {

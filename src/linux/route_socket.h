@@ -31,8 +31,20 @@ struct Link {
   int index = 0;
   std::string name;
   std::string alias;
+  std::string kind;  // "veth", "bridge"; empty for hardware
+  int master = 0;    // the bridge it is a port of
   int mtu = 0;
   bool up = false;
+};
+
+struct LinkCounters {
+  uint64_t rx_bytes = 0, rx_packets = 0, rx_errors = 0, rx_dropped = 0, tx_bytes = 0, tx_packets = 0, tx_errors = 0, tx_dropped = 0;
+};
+
+// What a port of a bridge may do.
+struct BridgePort {
+  bool isolated = false;  // isolated ports do not see each other
+  bool hairpin = false;   // frames may go out by the port they came in by
 };
 
 struct Address {
@@ -40,6 +52,7 @@ struct Address {
   IpAddress address;
   int prefix = 0;
   std::string label;
+  IpAddress broadcast{};  // of IPv4; any: none
 };
 
 struct Route {
@@ -56,12 +69,19 @@ class RouteSocket {
   static Result<RouteSocket> open();
 
   Status add_veth(const VethSpec& veth);
+  // Without spanning tree, so that ports forward at once.
+  Status add_bridge(const std::string& name, const MacAddress& mac, int mtu);
+  Status set_master(int link_index, int bridge_index, const BridgePort& port = {});
+  Status rename_link(int link_index, const std::string& name);  // it must be down on old kernels
+  Status set_alias(int link_index, std::string_view alias);
   // Sets the alias (at most 255 bytes; empty: left as it is) and brings the link up.
   Status bring_up(int link_index, std::string_view alias = {});
+  Status bring_down(int link_index);
   Status remove_link(int link_index);
   Result<Link> link(const std::string& name);
   // Links whose names begin so.
   Result<std::vector<Link>> links(std::string_view name_prefix = {});
+  Result<LinkCounters> counters(int link_index);
 
   // A label (IPv4) must begin with the link's name.
   Status add_address(const Address& address);
@@ -69,6 +89,9 @@ class RouteSocket {
   Result<std::vector<Address>> addresses();
 
   Status add_route(const Route& route);  // replaces the route of the same destination
+  Status remove_route(const IpNetwork& destination, int link_index);
+  // Of the main table, both families.
+  Result<std::vector<Route>> routes();
   // A neighbour that is never asked for.
   Status add_neighbour(int link_index, const IpAddress& address, const MacAddress& mac);
 

@@ -10,6 +10,7 @@
 #include "linux/network_namespace.h"
 #include "linux/nftables.h"
 #include "linux/route_socket.h"
+#include "network/bridge_names.h"
 #include "network/firewall.h"
 #include "network/helper_process.h"
 #include "network/names.h"
@@ -17,27 +18,41 @@
 namespace reigen::network {
 namespace {
 
-Status clean_links(const std::string& instance) {
+// By their aliases: they may have any name.
+Result<std::vector<linux::Link>> named_bridges(const std::string& instance) {
+  TRY_ASSIGN(auto route, linux::RouteSocket::open());
+  TRY_ASSIGN(auto links, route.links());
+  std::erase_if(links, [&](const linux::Link& link) { return link.kind != "bridge" || !parse_bridge_alias(instance, link.alias); });
+  return links;
+}
+
+Status clean_links(const std::string& instance, const std::vector<linux::Link>& bridges) {
   TRY_ASSIGN(auto route, linux::RouteSocket::open());
   Status first;
   auto keep = [&](Status status) {
     if (!status && status.error().code() != Code::kNotFound && first) first = std::move(status);
   };
-  TRY_ASSIGN(auto links, route.links(link_prefix(instance)));
-  for (const linux::Link& link : links) keep(route.remove_link(link.index));
+  for (const std::string& prefix : {link_prefix(instance), container_link_prefix(instance), bridge_prefix(instance)}) {
+    TRY_ASSIGN(auto links, route.links(prefix));
+    for (const linux::Link& link : links) keep(route.remove_link(link.index));
+  }
+  for (const linux::Link& link : bridges) keep(route.remove_link(link.index));
   TRY_ASSIGN(auto addresses, route.addresses());
   for (const linux::Address& address : addresses)
     if (address.label == address_label(instance)) keep(route.remove_address(address));
   return first;
 }
 
-Status clean_tables(const std::string& instance) {
+Status clean_tables(const std::string& instance, const std::vector<linux::Link>& bridges) {
   TRY_ASSIGN(auto nft, linux::NftSocket::open());
-  TRY(unmend_firewall(nft, instance));
+  std::vector<std::string> names;
+  for (const linux::Link& link : bridges)
+    if (!link.name.starts_with(bridge_prefix(instance))) names.push_back(link.name);
+  TRY(unmend_firewall(nft, instance, names));
   TRY_ASSIGN(auto tables, nft.tables());
   linux::NftBatch batch;
   for (const linux::NftTable& table : tables)
-    if (table.name == pods_table(instance) || table.name == services_table(instance)) batch.delete_table(table);
+    if (table.name == pods_table(instance) || table.name == services_table(instance) || table.name == docker_table(instance)) batch.delete_table(table);
   return nft.commit(batch);
 }
 
@@ -58,7 +73,9 @@ Status clean_namespaces(const std::string& run_directory) {
 
 Status remove_network(const std::string& instance, const std::string& run_directory) {
   Status first = run_directory.empty() ? Status() : stop_helper(run_directory);
-  for (Status status : {clean_links(instance), clean_tables(instance), clean_namespaces(run_directory)})
+  std::vector<linux::Link> bridges;
+  if (auto found = named_bridges(instance)) bridges = std::move(*found);
+  for (Status status : {clean_links(instance, bridges), clean_tables(instance, bridges), clean_namespaces(run_directory)})
     if (!status && first) first = std::move(status);
   return first;
 }

@@ -15,10 +15,12 @@ uint64_t fnv1a(std::string_view text) {
 
 std::string instance_digits(const std::string& instance) { return fmt::format("{:06x}", fnv1a(instance) & 0xffffff); }
 
+std::string name_digits(std::string_view text) { return fmt::format("{:07x}", fnv1a(text) & 0xfffffff); }
+
 std::string link_prefix(const std::string& instance) { return "rg" + instance_digits(instance); }
 
 std::string link_name(const std::string& instance, const std::string& sandbox, unsigned attempt) {
-  return fmt::format("{}{:07x}", link_prefix(instance), fnv1a(fmt::format("{}/{}", sandbox, attempt)) & 0xfffffff);
+  return link_prefix(instance) + name_digits(fmt::format("{}/{}", sandbox, attempt));
 }
 
 std::string pods_table(const std::string& instance) { return "reigen-" + instance + "-pods"; }

@@ -12,6 +12,8 @@ namespace reigen::network {
 
 // Six hexadecimal digits (FNV-1a of the instance).
 std::string instance_digits(const std::string& instance);
+// Seven of any text, for the rest of a link's name.
+std::string name_digits(std::string_view text);
 // "rg" and the digits: what all its links begin with.
 std::string link_prefix(const std::string& instance);
 // The host's link of a sandbox, 15 characters. `attempt` tells names apart whose hashes collide.

@@ -4,7 +4,6 @@
 #include <map>
 #include <mutex>
 
-#include "base/files.h"
 #include "base/log.h"
 #include "linux/network_namespace.h"
 #include "linux/nftables.h"
@@ -13,7 +12,7 @@
 #include "network/firewall.h"
 #include "network/names.h"
 #include "network/pod_rules.h"
-#include "network/port_file.h"
+#include "network/port_table.h"
 
 namespace reigen::network {
 
@@ -88,13 +87,15 @@ class HostPodNetwork final : public PodNetwork {
   }
 
   Status start() {
-    TRY(make_directories(options_.run_directory, 0755));
+    if (!options_.ports) {
+      TRY_ASSIGN(options_.ports, PortTable::open(options_.run_directory));
+    }
     if (options_.mtu == 0) {
       TRY_ASSIGN(options_.mtu, route_.default_route_mtu());
     }
     TRY(forward_packets());
     TRY(adopt_links());
-    TRY(adopt_ports());
+    adopt_ports();
     TRY(replace_rules());
     for (const Finding& finding : check()) LOG(kWarning, "network", "{} ({})", finding.what, finding.remedy);
     return {};
@@ -156,7 +157,7 @@ class HostPodNetwork final : public PodNetwork {
       bool mended = static_cast<bool>(forward_packets());
       findings.push_back({mended, "net.ipv4.ip_forward was off", "set net.ipv4.ip_forward=1 in /etc/sysctl.d"});
     }
-    auto firewall = mend_firewall(nft_, options_.instance);
+    auto firewall = mend_firewall(nft_, pod_links(options_.instance));
     if (firewall) findings.insert(findings.end(), firewall->begin(), firewall->end());
     else findings.push_back({false, "the host's firewall could not be read: " + firewall.error().message(), "run as root"});
     return findings;
@@ -188,15 +189,11 @@ class HostPodNetwork final : public PodNetwork {
     return {};
   }
 
-  Status adopt_ports() {
-    auto text = read_file(port_file_path(options_.run_directory), 1 << 20);
-    if (!text) return {};
-    for (PortMapping& mapping : parse_ports(*text)) {
+  void adopt_ports() {
+    options_.ports->keep(false, [&](const PortMapping& mapping) {
       auto found = attachments_.find(mapping.sandbox);
-      if (found != attachments_.end() && std::ranges::find(found->second.addresses, mapping.pod) != found->second.addresses.end())
-        ports_.push_back(std::move(mapping));
-    }
-    return {};
+      return found != attachments_.end() && std::ranges::find(found->second.addresses, mapping.pod) != found->second.addresses.end();
+    });
   }
 
   Status replace_rules() {
@@ -205,22 +202,15 @@ class HostPodNetwork final : public PodNetwork {
     TRY_ASSIGN(auto tables, nft_.tables());
     for (const PodRules& rules : rules_) {
       bool exists = std::ranges::find(tables, pods_table_of(rules)) != tables.end();
-      TRY(nft_.commit(replace_pod_rules(rules, exists, ports_, pods)));
+      TRY(nft_.commit(replace_pod_rules(rules, exists, options_.ports->all(false), pods)));
     }
     return {};
   }
 
   Status check_ports(const std::vector<HostPort>& host_ports) const {
-    for (const HostPort& port : host_ports) {
-      if (protocol_number(port.protocol) == 0) return fail(Code::kInvalidArgument, "host port with protocol " + port.protocol);
-      for (const PortMapping& other : ports_) {
-        bool same = other.port.protocol == port.protocol && other.port.host_port == port.host_port &&
-                    (other.port.host_ip == port.host_ip || other.port.host_ip.is_any() || port.host_ip.is_any());
-        if (same)
-          return fail(Code::kAlreadyExists, "host port " + std::to_string(port.host_port) + "/" + port.protocol + " is taken by sandbox " + other.sandbox);
-      }
-    }
-    return {};
+    std::vector<PortMapping> wanted;
+    for (const HostPort& port : host_ports) wanted.push_back({{}, port, port.host_ip});
+    return options_.ports->would_collide(wanted);
   }
 
   Result<std::vector<IpAddress>> take_addresses() {
@@ -267,27 +257,21 @@ class HostPodNetwork final : public PodNetwork {
     return nft_.commit(batch);
   }
 
-  // The file first: what the kernel has must be found again after a crash.
   Status add_ports(const Attachment& attachment, const std::vector<HostPort>& host_ports) {
     if (host_ports.empty()) return {};
     std::vector<PortMapping> added;
     for (const HostPort& port : host_ports)
       for (const IpAddress& address : attachment.addresses) added.push_back({attachment.sandbox, port, address});
-    ports_.insert(ports_.end(), added.begin(), added.end());
-    TRY(write_ports());
+    TRY(options_.ports->claim(attachment.sandbox, added));
     return change_kernel_ports(added, true);
   }
 
   Status remove_ports(const std::string& sandbox) {
-    std::vector<PortMapping> removed;
-    std::erase_if(ports_, [&](const PortMapping& mapping) {
-      if (mapping.sandbox != sandbox) return false;
-      removed.push_back(mapping);
-      return true;
-    });
+    std::vector<PortMapping> removed = options_.ports->of(sandbox);
     if (removed.empty()) return {};
-    TRY(change_kernel_ports(removed, false));
-    return write_ports();
+    Status done = change_kernel_ports(removed, false);
+    options_.ports->release(sandbox);
+    return done;
   }
 
   Status change_kernel_ports(const std::vector<PortMapping>& ports, bool add) {
@@ -295,8 +279,6 @@ class HostPodNetwork final : public PodNetwork {
     for (const PodRules& rules : rules_) change_ports(batch, rules, ports, add);
     return nft_.commit(batch);
   }
-
-  Status write_ports() { return write_file(port_file_path(options_.run_directory), format_ports(ports_), 0644); }
 
   Status remove_link(const Attachment& attachment) {
     auto link = route_.link(attachment.link);
@@ -325,7 +307,7 @@ class HostPodNetwork final : public PodNetwork {
     attachments_[attachment.sandbox] = attachment;
     if (Status done = detach_locked(attachment.sandbox); !done) {
       LOG(kWarning, "network", "undo the attachment of sandbox {}: {}", attachment.sandbox, done.error().message());
-      std::erase_if(ports_, [&](const PortMapping& mapping) { return mapping.sandbox == attachment.sandbox; });
+      options_.ports->release(attachment.sandbox);
       attachments_.erase(attachment.sandbox);
       release(attachment.addresses);
     }
@@ -338,7 +320,6 @@ class HostPodNetwork final : public PodNetwork {
   mutable std::mutex mutex_;
   std::vector<AddressPool> pools_;
   std::map<std::string, Attachment> attachments_;
-  std::vector<PortMapping> ports_;
 };
 
 }  // namespace

@@ -18,6 +18,8 @@
 
 namespace reigen::network {
 
+class PortTable;
+
 struct HostPort {
   std::string protocol = "TCP";  // TCP, UDP, SCTP
   IpAddress host_ip;             // any: all addresses of the host, 127.0.0.1 and [::1] too
@@ -38,6 +40,7 @@ struct PodNetworkOptions {
   std::vector<IpNetwork> cluster_cidrs;  // what leaves them is masqueraded
   std::vector<IpNetwork> pod_cidrs;      // this node's share, one a family; addresses come from here
   int mtu = 0;                           // 0: as the link of the default route, else 1500
+  std::shared_ptr<PortTable> ports;      // shared by the instance's networks; null: one of its own
 };
 
 // What check() found in the way on this host.

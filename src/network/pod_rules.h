@@ -15,7 +15,8 @@ namespace reigen::network {
 struct PortMapping {
   std::string sandbox;
   HostPort port;
-  IpAddress pod;
+  IpAddress pod;        // of a container as well
+  bool docker = false;  // published by a container: an any address means its own family alone
   bool operator==(const PortMapping&) const = default;
 };
 

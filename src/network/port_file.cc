@@ -7,6 +7,8 @@
 namespace reigen::network {
 namespace {
 
+constexpr std::string_view kPod = "pod", kDocker = "docker";
+
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
   while (!line.empty()) {
@@ -29,8 +31,8 @@ std::string port_file_path(const std::string& run_directory) { return run_direct
 std::string format_ports(std::span<const PortMapping> ports) {
   std::string text;
   for (const PortMapping& mapping : ports)
-    text += fmt::format("{} {} {} {} {} {}\n", mapping.sandbox, mapping.port.protocol, mapping.port.host_ip.str(), mapping.port.host_port, mapping.pod.str(),
-                        mapping.port.container_port);
+    text += fmt::format("{} {} {} {} {} {} {}\n", mapping.sandbox, mapping.port.protocol, mapping.port.host_ip.str(), mapping.port.host_port, mapping.pod.str(),
+                        mapping.port.container_port, mapping.docker ? kDocker : kPod);
   return text;
 }
 
@@ -40,7 +42,8 @@ std::vector<PortMapping> parse_ports(std::string_view text) {
     auto newline = std::min(text.find('\n'), text.size());
     auto words = words_of(text.substr(0, newline));
     text.remove_prefix(std::min(text.size(), newline + 1));
-    if (words.size() != 6) continue;
+    if (words.size() == 6) words.push_back(kPod);
+    if (words.size() != 7 || (words[6] != kPod && words[6] != kDocker)) continue;
     auto host = IpAddress::parse(words[2]);
     auto pod = IpAddress::parse(words[4]);
     PortMapping mapping;
@@ -50,6 +53,7 @@ std::vector<PortMapping> parse_ports(std::string_view text) {
     mapping.port.protocol = words[1];
     mapping.port.host_ip = *host;
     mapping.pod = *pod;
+    mapping.docker = words[6] == kDocker;
     ports.push_back(std::move(mapping));
   }
   return ports;

@@ -11,7 +11,7 @@
 
 namespace reigen::network {
 
-// <run directory>/hostports: a line each, "sandbox protocol host-ip host-port pod-ip pod-port".
+// <run directory>/hostports: a line each, "sandbox protocol host-ip host-port pod-ip pod-port pod|docker". Without the last word: a pod's.
 std::string port_file_path(const std::string& run_directory);
 std::string format_ports(std::span<const PortMapping> ports);
 // Broken lines are left out: the file is ours, and what is missing comes back with the next attach.

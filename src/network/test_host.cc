@@ -65,7 +65,7 @@ import socket, sys
 address, port, udp = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "udp"
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 s = socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
-s.settimeout(1.5)
+s.settimeout(4)
 try:
     s.connect((address, port))
     if udp: s.send(b"x")

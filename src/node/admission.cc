@@ -134,6 +134,7 @@ std::optional<Rejection> forbidden_sysctl(const Pod& pod) {
 }  // namespace
 
 std::optional<Rejection> admit_pod(const Pod& pod, const std::vector<std::shared_ptr<const Pod>>& others, const Node& node, int max_pods) {
+  if (api::is_container_pod(pod)) return std::nullopt;  // Docker's: as many as the host bears, wherever it said
   if (const auto* os = pod.metadata.labels.get("kubernetes.io/os"); os && *os != "linux") {
     return Rejection{"PodOSSelectorNodeLabelDoesNotMatch", "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"};
   }
@@ -141,7 +142,7 @@ std::optional<Rejection> admit_pod(const Pod& pod, const std::vector<std::shared
   if (auto forbidden = forbidden_sysctl(pod)) return forbidden;
   int64_t cpu = 0, memory = 0, count = 0;
   for (const auto& other : others) {
-    if (ended(*other)) continue;
+    if (ended(*other) || api::is_container_pod(*other)) continue;
     auto requests = pod_requests(*other);
     cpu += requests.cpu_milli;
     memory += requests.memory;

@@ -48,6 +48,22 @@ TEST(Admission, RequiredNodeAffinityIsJudged) {
   EXPECT_EQ(reason_of(with_affinity("DoesNotExist", {})), "NodeAffinity");
 }
 
+TEST(Admission, PodsOfContainersCountNowhere) {
+  Pod docker = make_pod();
+  docker.metadata.annotations["docker.reigen.dev/container"] = "c1";
+  auto& owner = docker.metadata.owner_references.emplace_back();
+  owner.kind = "Container";
+  owner.api_version = "docker.reigen.dev/v1";
+  owner.name = "c1";
+  owner.controller = true;
+  auto first = std::make_shared<const Pod>(docker);
+  EXPECT_FALSE(admit_pod(make_pod(), {first}, make_node(), 1));
+  EXPECT_FALSE(admit_pod(docker, {std::make_shared<const Pod>(make_pod())}, make_node(), 1));
+  Pod pretends = docker;
+  pretends.metadata.owner_references.clear();
+  EXPECT_TRUE(admit_pod(pretends, {std::make_shared<const Pod>(make_pod())}, make_node(), 1));
+}
+
 TEST(Admission, AHostPortIsGivenOnce) {
   auto first = std::make_shared<const Pod>(make_pod(80));
   EXPECT_EQ(reason_of(make_pod(80), {first}), "NodePorts");

@@ -18,6 +18,7 @@
 #include "network/pod_network.h"
 #include "node/admission.h"
 #include "node/api_objects.h"
+#include "node/container_service.h"
 #include "node/image_gc.h"
 #include "node/node_status.h"
 #include "node/pod_worker.h"
@@ -31,6 +32,8 @@ namespace {
 constexpr auto kRegisterRetry = std::chrono::milliseconds(500);
 constexpr auto kImageCheckPeriod = std::chrono::seconds(60);
 constexpr auto kRefreshPeriod = std::chrono::seconds(30);
+constexpr auto kLogPeriod = std::chrono::seconds(1);
+constexpr auto kStoragePeriod = std::chrono::seconds(10);
 constexpr auto kImageGcPeriod = std::chrono::minutes(5);
 constexpr int kLeaseSeconds = 40;
 
@@ -42,7 +45,7 @@ uint64_t version_of(const Node& node) {
 }  // namespace
 
 struct Agent::State {
-  State(AgentOptions o, client::Transport& t, runtime::Runtime& r, ImageService& i, network::PodNetwork& n, Executor& e)
+  State(AgentOptions o, client::Transport& t, runtime::Runtime& r, ImageService& i, network::PodNetwork& n, Executor& e, network::ContainerNetwork* d)
       : options(std::move(o)),
         transport(t),
         client(t, "kubelet"),
@@ -59,7 +62,12 @@ struct Agent::State {
         self(t, e, {.field_selector = "metadata.name=" + options.node_name}),
         image_gc(i, {options.image_gc_high_percent, options.image_gc_low_percent}),
         stats(r, e.clock(), options.node_name, options.hollow ? "" : options.data_dir),
-        context{options, client, runtime, images, network, executor, events, objects, facts(), dns(), nullptr, nullptr, tasks} {
+        context{options, client, runtime, images, network, executor, events, objects, facts(), dns(), nullptr, nullptr, tasks, d, nullptr} {
+    if (d) {
+      docker = std::make_unique<ContainerService>(ContainerServiceParts{
+          options, transport, runtime, images, *d, executor, [this](const apiserver::PodTarget& pod) { return find_pod(pod.namespace_, pod.name, pod.uid); }});
+      context.docker = docker.get();
+    }
     context.admit = [this](const Pod& pod) { return admit(pod); };
     context.finished = [this](const std::string& uid) { forget(uid); };
   }
@@ -89,8 +97,18 @@ struct Agent::State {
   TimePoint status_sent{};
   std::shared_ptr<TaskGroup> tasks = std::make_shared<TaskGroup>();
   NodeContext context;
+  std::unique_ptr<ContainerService> docker;
 
-  NodeFacts facts() const { return {options.node_name, options.addresses, host.cpus * 1000, host.memory}; }
+  // Pods name one address a family, the first.
+  NodeFacts facts() const {
+    std::vector<std::string> addresses;
+    for (const auto& address : options.addresses) {
+      bool v6 = address.find(':') != std::string::npos;
+      bool known = std::ranges::any_of(addresses, [&](const std::string& other) { return (other.find(':') != std::string::npos) == v6; });
+      if (!known) addresses.push_back(address);
+    }
+    return {options.node_name, std::move(addresses), host.cpus * 1000, host.memory};
+  }
   DnsSettings dns() const { return {options.cluster_dns, options.cluster_domain, options.hollow ? "" : read_host_resolv_conf()}; }
 
   void post(std::function<void()> fn) {
@@ -98,6 +116,14 @@ struct Agent::State {
   }
   void after(Duration delay, std::function<void()> fn) {
     strand.after(delay, tasks->wrap([fn = std::move(fn)] { fn(); }));
+  }
+
+  std::shared_ptr<PodWorker> find_pod(const std::string& namespace_, const std::string& name, const std::string& uid) {
+    std::lock_guard lock(mutex);
+    for (const auto& [id, worker] : workers) {
+      if (worker->namespace_() == namespace_ && worker->name() == name && (uid.empty() || uid == id)) return worker;
+    }
+    return nullptr;
   }
 
   std::shared_ptr<PodWorker> worker(const std::string& uid) {
@@ -270,9 +296,14 @@ struct Agent::State {
           if (current) changed(current);
         },
         tasks->wrap([this] { remove_orphans(); }));
-    objects.start(tasks->wrap([this] { pods.start(); }));
+    // Workers of Docker's containers ask for their objects: those come first.
+    auto start = tasks->wrap([this] { objects.start(tasks->wrap([this] { pods.start(); })); });
+    if (docker) docker->start(std::move(start));
+    else start();
     if (options.hollow) return;
     after(kRefreshPeriod, [this] { refresh(); });
+    after(kStoragePeriod, [this] { check_storage(); });
+    if (docker) after(kLogPeriod, [this] { rotate_docker_logs(); });
     after(kImageGcPeriod, [this] { collect_images(); });
   }
 
@@ -307,7 +338,7 @@ struct Agent::State {
     return found;
   }
 
-  void gone(std::shared_ptr<const Pod> pod) {
+  void gone(const std::shared_ptr<const Pod>& pod) {
     if (auto found = worker(pod->metadata.uid)) found->removed();
   }
 
@@ -331,6 +362,7 @@ struct Agent::State {
     for (const auto& sandbox : runtime.list_sandboxes()) {
       if (orphan(sandbox.labels)) {
         (void)network.detach(sandbox.id);
+        if (context.docker_network) (void)context.docker_network->detach(sandbox.id);
         (void)runtime.remove_sandbox(sandbox.id);
       } else {
         sandboxes.insert(sandbox.id);
@@ -338,6 +370,7 @@ struct Agent::State {
     }
     if (options.hollow) return;
     remove_stale_folders(known);
+    if (docker) docker->collect();
   }
 
   void remove_stale_folders(const std::set<std::string>& known) {
@@ -365,27 +398,43 @@ struct Agent::State {
   // A finding is said once, not every minute.
   void check_network() {
     std::string said;
-    for (const auto& finding : network.check()) {
+    auto findings = network.check();
+    if (context.docker_network)
+      for (auto& finding : context.docker_network->check()) findings.push_back(std::move(finding));
+    for (const auto& finding : findings) {
       said += finding.what + "\n";
       if (network_findings.find(finding.what) == std::string::npos) LOG(kWarning, "network", "{} ({})", finding.what, finding.remedy);
     }
     network_findings = std::move(said);
   }
 
-  void refresh() {
+  std::vector<std::shared_ptr<PodWorker>> all_workers() {
     std::vector<std::shared_ptr<PodWorker>> all;
-    {
-      std::lock_guard lock(mutex);
-      for (const auto& [uid, worker] : workers) all.push_back(worker);
-    }
-    for (const auto& worker : all) worker->refresh();
+    std::lock_guard lock(mutex);
+    for (const auto& [uid, worker] : workers) all.push_back(worker);
+    return all;
+  }
+
+  void refresh() {
+    for (const auto& worker : all_workers()) worker->refresh();
     after(kRefreshPeriod, [this] { refresh(); });
+  }
+
+  // Docker's max-size is often small: a minute's output may be many times that.
+  void rotate_docker_logs() {
+    for (const auto& worker : all_workers()) worker->rotate_docker_log();
+    after(kLogPeriod, [this] { rotate_docker_logs(); });
+  }
+
+  void check_storage() {
+    for (const auto& worker : all_workers()) worker->check_storage();
+    after(kStoragePeriod, [this] { check_storage(); });
   }
 };
 
 Agent::Agent(AgentOptions options, client::Transport& transport, runtime::Runtime& runtime, ImageService& images, network::PodNetwork& network,
-             Executor& executor, Poller*)
-    : state_(std::make_unique<State>(std::move(options), transport, runtime, images, network, executor)) {}
+             Executor& executor, Poller*, network::ContainerNetwork* docker_network)
+    : state_(std::make_unique<State>(std::move(options), transport, runtime, images, network, executor, docker_network)) {}
 
 Agent::~Agent() { stop(); }
 
@@ -402,6 +451,7 @@ void Agent::stop() {
   state_->pods.stop();
   state_->self.stop();
   state_->objects.stop();
+  if (state_->docker) state_->docker->stop();
   state_->tasks->stop();
 }
 
@@ -413,30 +463,16 @@ bool Agent::registered() const {
 const AgentOptions& Agent::options() const { return state_->options; }
 
 std::shared_ptr<PodWorker> Agent::find_pod(const std::string& namespace_, const std::string& name, const std::string& uid) const {
-  std::lock_guard lock(state_->mutex);
-  for (const auto& [id, worker] : state_->workers) {
-    if (worker->namespace_() == namespace_ && worker->name() == name && (uid.empty() || uid == id)) return worker;
-  }
-  return nullptr;
+  return state_->find_pod(namespace_, name, uid);
 }
 
-std::string Agent::stats_summary() const {
-  std::vector<std::shared_ptr<PodWorker>> all;
-  {
-    std::lock_guard lock(state_->mutex);
-    for (const auto& [uid, worker] : state_->workers) all.push_back(worker);
-  }
-  return state_->stats.build(all);
-}
+ContainerService* Agent::docker() const { return state_->docker.get(); }
+
+std::string Agent::stats_summary() const { return state_->stats.build(state_->all_workers()); }
 
 std::string Agent::pods_json(bool running) const {
-  std::vector<std::shared_ptr<PodWorker>> all;
-  {
-    std::lock_guard lock(state_->mutex);
-    for (const auto& [uid, worker] : state_->workers) all.push_back(worker);
-  }
   PodList list;
-  for (const auto& worker : all) {
+  for (const auto& worker : state_->all_workers()) {
     auto containers = worker->containers();
     bool runs = std::any_of(containers.begin(), containers.end(), [](const auto& entry) { return entry.second.running; });
     if (runs || !running) list.items.push_back(worker->pod());

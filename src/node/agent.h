@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,18 +16,23 @@
 #include "base/poller.h"
 #include "base/result.h"
 
+namespace reigen::api::dockerv1 {
+struct Container;
+}
 namespace reigen::client {
 class Transport;
 }
 namespace reigen::network {
+class ContainerNetwork;
 class PodNetwork;
-}
+}  // namespace reigen::network
 namespace reigen::runtime {
 class Runtime;
 }
 
 namespace reigen::node {
 
+class ContainerService;
 class ImageService;
 class PodWorker;
 
@@ -51,13 +57,16 @@ struct AgentOptions {
   Duration status_period = std::chrono::minutes(5);  // without changes
   int64_t log_max_bytes = 10 << 20;
   int log_max_files = 5;
+  // Tells name servers of the names a container of this node has at once (dns::DockerPublisher::put); empty: they follow the API alone.
+  std::function<void(const api::dockerv1::Container&)> publish_names;
   int image_gc_high_percent = 85, image_gc_low_percent = 80;  // used space of the images' disk
 };
 
 class Agent {
  public:
+  // `docker_network`: null for a node without Docker's containers.
   Agent(AgentOptions options, client::Transport& transport, runtime::Runtime& runtime, ImageService& images, network::PodNetwork& network, Executor& executor,
-        Poller* poller);
+        Poller* poller, network::ContainerNetwork* docker_network = nullptr);
   ~Agent();  // stops; pods keep running
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -72,6 +81,8 @@ class Agent {
 
   // Thread-safe; null when the pod is not here. An empty uid matches any.
   std::shared_ptr<PodWorker> find_pod(const std::string& namespace_, const std::string& name, const std::string& uid) const;
+  // Docker's calls; null without Docker's containers.
+  ContainerService* docker() const;
   // The Summary of /stats/summary as JSON. Blocks (reads cgroups).
   std::string stats_summary() const;
   // The PodList of /pods as JSON, or of /runningpods: only what has a running container.

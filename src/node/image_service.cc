@@ -22,6 +22,15 @@ class StoreImageService final : public ImageService {
     return describe(record, name);
   }
 
+  Result<ImageInfo> find_id(const std::string& id) override {
+    image::ImageRecord record;
+    if (auto found = store_.find(id)) record = std::move(*found);
+    else record.id = id;
+    return describe(record, "");
+  }
+
+  std::string scratch_directory() const override { return store_.directory() + "/tmp"; }
+
   void pull(const std::string& name, std::vector<std::string> docker_configs, std::move_only_function<void(Result<ImageInfo>)> done) override {
     executor_.post(tasks_.wrap([this, name, configs = std::move(docker_configs), done = std::move(done)]() mutable { done(pull_now(name, configs)); }));
   }

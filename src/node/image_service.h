@@ -49,6 +49,10 @@ class ImageService {
   virtual ~ImageService() = default;
   // kNotFound when it is not on the node; kInvalidArgument when the name is none. Blocks (disk).
   virtual Result<ImageInfo> find(const std::string& name) = 0;
+  // By its id alone: also one that was removed while a container keeps it pinned.
+  virtual Result<ImageInfo> find_id(const std::string& id) { return find(id); }
+  // A folder on the images' disk for what is being made; "" where there is none.
+  virtual std::string scratch_directory() const { return ""; }
   // Fetches it, then done(info) on any thread. `docker_configs`: texts of pull secrets, in order.
   virtual void pull(const std::string& name, std::vector<std::string> docker_configs, std::move_only_function<void(Result<ImageInfo>)> done) = 0;
   // Keeps the image while a container of this id uses it.

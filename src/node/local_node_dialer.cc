@@ -13,6 +13,8 @@
 #include "http/client.h"
 #include "http/stream_session.h"
 #include "linux/wrapper/wrapper.h"
+#include "node/container_service.h"
+#include "node/host_logs.h"
 #include "node/log_reader.h"
 #include "node/pod_worker.h"
 #include "runtime/runtime.h"
@@ -157,6 +159,14 @@ void LocalNodeDialer::run_session(apiserver::ExecOptions options, bool attach, A
   });
 }
 
+apiserver::NodeContainers* LocalNodeDialer::containers() {
+  std::lock_guard lock(mutex_);
+  for (const auto& [name, agent] : agents_) {
+    if (auto* docker = agent->docker()) return docker;
+  }
+  return nullptr;
+}
+
 void LocalNodeDialer::exec(apiserver::ExecOptions options, Accept accept) { run_session(std::move(options), false, std::move(accept)); }
 void LocalNodeDialer::attach(apiserver::ExecOptions options, Accept accept) { run_session(std::move(options), true, std::move(accept)); }
 
@@ -222,6 +232,10 @@ void LocalNodeDialer::node_http(apiserver::NodeHttpRequest request, HttpDone don
     return;
   }
   while (path.starts_with('/')) path.erase(0, 1);
+  if (path.starts_with("logs/") && !agent->options().hollow) {
+    executor_.post(tasks_.wrap([this, path = path.substr(5), done = std::move(done)]() mutable { done(serve_host_log(executor_, "/var/log", path)); }));
+    return;
+  }
   while (path.ends_with('/')) path.pop_back();
   if (path == "pods" || path == "runningpods") {
     bool running = path == "runningpods";

@@ -23,6 +23,8 @@ class LocalNodeDialer final : public apiserver::NodeDialer {
   void port_forward(apiserver::PodTarget pod, uint16_t port, StreamDone done) override;
   void dial(std::string node, std::string address, uint16_t port, StreamDone done) override;
   void node_http(apiserver::NodeHttpRequest request, HttpDone done) override;
+  // Of the one agent that has Docker's containers.
+  apiserver::NodeContainers* containers() override;
 
  private:
   Result<std::shared_ptr<PodWorker>> find(const apiserver::PodTarget& target);

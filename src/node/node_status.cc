@@ -21,7 +21,8 @@ constexpr size_t kImagesShown = 50;  // kubelet's nodeStatusMaxImages
 
 std::string first_line(const std::string& path) {
   std::string text = read_file(path, 4096).value_or("");
-  return text.substr(0, text.find('\n'));
+  text.erase(std::find(text.begin(), text.end(), '\n'), text.end());
+  return text;
 }
 
 std::string os_release_name() {

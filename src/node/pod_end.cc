@@ -3,12 +3,15 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "linux/pidfd.h"
+#include "network/container_network.h"
 #include "network/pod_network.h"
 #include "node/action.h"
+#include "node/container_part.h"
 #include "node/log_reader.h"
 #include "node/pod_worker.h"
 
@@ -49,7 +52,12 @@ void PodWorker::terminate() {
   terminating_ = true;
   int64_t grace = base_.spec.termination_grace_period_seconds.value_or(30);
   if (base_.metadata.deletion_grace_period_seconds) grace = *base_.metadata.deletion_grace_period_seconds;
+  if (docker_) {
+    if (auto wished = docker_->grace()) grace = *wished / std::chrono::seconds(1);
+    if (std::exchange(docker_restart_at_, std::nullopt)) docker_->give_up();
+  }
   if (removed_) grace = std::min<int64_t>(grace, 1);
+  if (grace_limit_) grace = std::min(grace, *grace_limit_);
   bool shorter = grace_seconds_ >= 0 && grace < grace_seconds_;
   grace_seconds_ = grace;
   auto active_main = [&] { return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.sidecar && slot.active(); }); };
@@ -79,7 +87,7 @@ void PodWorker::terminate() {
     if (base_.metadata.deletion_timestamp && slot.waiting && slot.run) slot.waiting.reset();
   }
   bool going = removed_ || base_.metadata.deletion_timestamp.has_value();
-  if (!cleaned_) write_status(true);
+  if (!cleaned_ && !(docker_ && going)) write_status(true);
   if (dirty_status_ && !removed_ && !going) return;  // the end of a pod that stays is told before its traces go
   if (!cleaned_ && !clean_up(true)) {
     retry_after(std::chrono::seconds(2));
@@ -90,7 +98,7 @@ void PodWorker::terminate() {
     write_status(true);
     return publish_handles();
   }
-  if (!context_.options.hollow) (void)remove_tree(log_root());
+  if (!context_.options.hollow && !is_docker_) (void)remove_tree(log_root());
   if (!removed_) return delete_object();
   finished_ = true;
   context_.finished(uid_);
@@ -113,6 +121,7 @@ void PodWorker::delete_object() {
 void PodWorker::stop(Slot& slot, Duration grace, std::string message) {
   if (slot.stopping || !slot.active()) return;
   slot.stopping = true;
+  if (docker_) slot.stop_signal = docker_->stop_signal();
   event(slot, false, "Killing", std::move(message));
   std::string id = slot.run->id;
   bool hook = slot.spec->lifecycle && slot.spec->lifecycle->pre_stop && grace > Duration::zero() && !context_.options.hollow;
@@ -162,19 +171,21 @@ bool PodWorker::clean_up(bool with_volumes) {
   for (const auto& sandbox : context_.runtime.list_sandboxes()) {
     auto label = sandbox.labels.find("pod_uid");
     if (label == sandbox.labels.end() || label->second != uid_) continue;
-    if (failed(context_.network.detach(sandbox.id))) return false;
+    if (is_docker_ && context_.docker_network && failed(context_.docker_network->detach(sandbox.id))) return false;
+    if (!is_docker_ && failed(context_.network.detach(sandbox.id))) return false;
     if (failed(context_.runtime.remove_sandbox(sandbox.id))) return false;
   }
   sandbox_ready_ = false;
   sandbox_id_.clear();
   netns_.clear();
-  if (with_volumes && !context_.options.hollow && failed(remove_pod_dir(pod_dir()))) return false;
+  if (docker_) docker_->clean_up();
+  if (with_volumes && !is_docker_ && !context_.options.hollow && failed(remove_pod_dir(pod_dir()))) return false;
   volumes_ready_ = files_ready_ = false;
   return true;
 }
 
 std::string PodWorker::termination_message(const Slot& slot, const runtime::ContainerStatus& status) const {
-  if (context_.options.hollow) return "";
+  if (context_.options.hollow || is_docker_) return "";
   std::string text = read_file(termination_file(slot.spec->name, slot.run->attempt), 1 << 20).value_or("");
   if (text.size() > kTerminationLimit) text.resize(kTerminationLimit);
   if (!text.empty() || slot.spec->termination_message_policy != "FallbackToLogsOnError" || status.exit_code == 0) return text;

@@ -3,59 +3,15 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "node/resolver_file.h"
 
 namespace reigen::node {
 namespace {
 
 using namespace api::corev1;
 
-std::vector<std::string> words(std::string_view line) {
-  std::vector<std::string> out;
-  for (size_t at = 0; at < line.size();) {
-    size_t end = std::min(line.find_first_of(" \t\r", at), line.size());
-    if (end > at) out.emplace_back(line.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
-struct Resolver {
-  std::vector<std::string> servers, searches, options;
-};
-
-Resolver parse_resolver(std::string_view text) {
-  Resolver out;
-  while (!text.empty()) {
-    size_t end = std::min(text.find('\n'), text.size());
-    auto parts = words(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (parts.size() < 2) continue;
-    std::vector<std::string> rest(parts.begin() + 1, parts.end());
-    if (parts[0] == "nameserver") out.servers.push_back(rest[0]);
-    if (parts[0] == "search" || parts[0] == "domain") out.searches = rest;
-    if (parts[0] == "options") out.options = rest;
-  }
-  return out;
-}
-
 void add_once(std::vector<std::string>& list, const std::string& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
-}
-
-std::string write(const Resolver& resolver) {
-  std::string out;
-  if (!resolver.searches.empty()) {
-    out += "search";
-    for (const auto& domain : resolver.searches) out += " " + domain;
-    out += "\n";
-  }
-  for (const auto& server : resolver.servers) out += "nameserver " + server + "\n";
-  if (!resolver.options.empty()) {
-    out += "options";
-    for (const auto& option : resolver.options) out += " " + option;
-    out += "\n";
-  }
-  return out;
 }
 
 }  // namespace
@@ -114,15 +70,15 @@ std::string resolv_conf(const Pod& pod, const DnsSettings& settings) {
       out.options.push_back(option.name + (option.value && !option.value->empty() ? ":" + *option.value : ""));
     }
   }
-  return write(out);
+  return write_resolver(out);
 }
 
 std::string read_host_resolv_conf() {
   for (const char* path : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
     std::string text = read_file(path, 1 << 20).value_or("");
     Resolver parsed = parse_resolver(text);
-    std::erase_if(parsed.servers, [](const auto& server) { return server.starts_with("127.") || server == "::1"; });
-    if (!parsed.servers.empty()) return write(parsed);
+    std::erase_if(parsed.servers, is_local_server);
+    if (!parsed.servers.empty()) return write_resolver(parsed);
   }
   return "";
 }

@@ -15,6 +15,7 @@
 #include "image/reference.h"
 #include "network/pod_network.h"
 #include "node/action.h"
+#include "node/container_part.h"
 #include "node/container_spec.h"
 #include "node/pod_volumes.h"
 #include "node/pod_worker.h"
@@ -91,6 +92,7 @@ VolumeContext PodWorker::volume_context() {
 
 bool PodWorker::ensure_volumes() {
   if (volumes_ready_ || context_.options.hollow) return true;
+  if (docker_) return prepare_docker();
   if (auto done = prepare_volumes(volume_context()); !done) {
     event(true, "FailedMount", done.error().message());
     setup_backoff_ = setup_backoff_ == Duration::zero() ? Duration(kFirstSetupRetry) : std::min<Duration>(setup_backoff_ * 2, kMaxSetupRetry);
@@ -104,6 +106,10 @@ bool PodWorker::ensure_volumes() {
 
 bool PodWorker::ensure_sandbox() {
   if (sandbox_ready_) return true;
+  if (docker_ && !sandbox_id_.empty()) {
+    docker_lost();
+    return false;
+  }
   if (!sandbox_id_.empty()) {
     // Gone under us (a reboot): nothing of it can run any more.
     event(false, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
@@ -122,6 +128,11 @@ bool PodWorker::ensure_sandbox() {
     ++sandbox_attempt_;
     pod_ips_.clear();
     if (!ensure_volumes()) return false;
+  }
+  if (docker_) {
+    auto made = make_docker_sandbox();
+    if (!made) docker_start_failed(made.error(), false);
+    return made.has_value();
   }
   if (auto made = make_sandbox(); !made) {
     event(true, "FailedCreatePodSandBox", "Failed to create pod sandbox: " + made.error().message());
@@ -437,6 +448,10 @@ void PodWorker::post_start(Slot& slot) {
 void PodWorker::rotate_logs() {
   for (const auto& slot : slots_) {
     if (!slot.active() || slot.run->id.empty()) continue;
+    if (docker_) {
+      docker_->rotate_log(slot.run->id);
+      continue;
+    }
     std::string path = log_path(slot.spec->name, slot.run->attempt);
     struct stat info{};
     if (::stat(path.c_str(), &info) != 0 || info.st_size < context_.options.log_max_bytes) continue;

@@ -401,8 +401,11 @@ std::string status_patch(const Pod& pod, const PodStatus& from, const PodStatus&
   sent.resource_claim_statuses.clear();
   std::string status;
   api::append_json(status, api::type_of<PodStatus>(), &sent);
-  append_member(status, "conditions", own_conditions(to.conditions));
-  append_member(status, "$setElementOrder/conditions", order_of(to.conditions));
+  // The order of nothing is refused: a pod that is rejected before anybody said anything of it has no conditions.
+  if (!to.conditions.empty()) {
+    append_member(status, "conditions", own_conditions(to.conditions));
+    append_member(status, "$setElementOrder/conditions", order_of(to.conditions));
+  }
   if (!to.pod_ips.empty()) append_member(status, "podIPs", replacing_list(to.pod_ips));
   if (!to.host_ips.empty()) append_member(status, "hostIPs", replacing_list(to.host_ips));
   auto gone = [&](std::string_view name, bool was, bool is) {

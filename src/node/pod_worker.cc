@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/pod_rules.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "client/event_recorder.h"
 #include "network/pod_network.h"
+#include "node/container_part.h"
 #include "node/container_spec.h"
 
 namespace reigen::node {
@@ -37,9 +39,10 @@ PodWorker::PodWorker(NodeContext& context, std::shared_ptr<const Pod> pod)
       uid_(pod->metadata.uid),
       name_(pod->metadata.name),
       namespace__(pod->metadata.namespace_),
-      strand_(context.executor) {
+      strand_(context.executor),
+      is_docker_(api::is_container_pod(*pod)) {
   set_pod(std::move(pod));
-  seed_from_status();
+  if (!is_docker_) seed_from_status();
   publish_handles();
 }
 
@@ -73,6 +76,7 @@ void PodWorker::set_pod(std::shared_ptr<const Pod> pod) {
   PodStatus known = std::move(base_.status);
   pod_ = std::move(pod);
   base_ = *pod_;
+  storage_limited_ = !context_.options.hollow && has_storage_limits(base_);
   if (!first) {
     // Somebody thought this node lost and said that the pod is not ready: the next status says it again.
     if (version_of(*pod_) > written_version_ && shows_ready(base_.status) != shows_ready(known)) dirty_status_ = true;
@@ -169,7 +173,7 @@ void PodWorker::adopt(const runtime::SandboxStatus& sandbox) {
   if (auto found = context_.network.find(sandbox.id)) {
     for (const auto& address : found->addresses) pod_ips_.push_back(address.str());
   }
-  if (sandbox.ready && !base_.spec.host_network && pod_ips_.empty() && !context_.options.hollow) sandbox_ready_ = false;
+  if (sandbox.ready && !is_docker_ && !base_.spec.host_network && pod_ips_.empty() && !context_.options.hollow) sandbox_ready_ = false;
   admitted_ = true;
   if (sandbox.ready) volumes_ready_ = files_ready_ = true;
 }
@@ -191,12 +195,14 @@ void PodWorker::adopt(const runtime::ContainerStatus& container) {
   slot->run = std::move(run);
   slot->stop_signal = label("stop_signal");
   slot->started_image = label("spec_image");
+  if (is_docker_) return;  // adopt_docker looks at it
   if (container.state == runtime::ContainerState::kExited || container.state == runtime::ContainerState::kCreated) note_exit(*slot, container);
 }
 
 void PodWorker::update(std::shared_ptr<const Pod> pod) {
   post([this, pod = std::move(pod)]() mutable {
     set_pod(std::move(pod));
+    if (docker_) docker_->update(base_);
     sync();
     for (auto& slot : slots_) {
       if (slot.active() && slot.run->state == ContainerRun::State::kRunning && !slot.probes[1].armed && !slot.probes[0].armed && !slot.probes[2].armed)
@@ -241,10 +247,12 @@ PodWorker::Slot* PodWorker::slot_of(const std::string& id) {
 }
 
 void PodWorker::event(bool warning, const char* reason, std::string message) {
+  if (is_docker_ && !warning) return;  // its Container tells of it
   context_.events.event(pod_, warning ? "Warning" : "Normal", reason, std::move(message));
 }
 
 void PodWorker::event(const Slot& slot, bool warning, const char* reason, std::string message) {
+  if (is_docker_ && !warning) return;
   auto about = client::reference_to(api::Object::of(pod_), std::string(slot.init        ? "spec.initContainers{"
                                                                        : slot.ephemeral ? "spec.ephemeralContainers{"
                                                                                         : "spec.containers{") +
@@ -255,9 +263,11 @@ void PodWorker::event(const Slot& slot, bool warning, const char* reason, std::s
 void PodWorker::sync() {
   if (finished_) return;
   if (!start_time_) start_time_ = api::Time(context_.executor.clock().wall());
+  if (is_docker_ && !docker_ && !open_docker()) return;
   if (!admitted_ && !removed_ && !base_.metadata.deletion_timestamp) admit();
   if (wants_end()) return terminate();
-  if (!unsupported_ && ensure_volumes() && ensure_sandbox()) advance();
+  bool over = docker_ && docker_->over();
+  if (!unsupported_ && !over && ensure_volumes() && ensure_sandbox()) advance();
   write_status();
   publish_handles();
   if (base_.status.phase == "Succeeded" || base_.status.phase == "Failed") terminate();
@@ -323,6 +333,7 @@ void PodWorker::advance_ephemeral() {
 }
 
 void PodWorker::advance() {
+  if (docker_) return advance_docker();
   advance_ephemeral();
   if (!advance_init()) return;
   for (auto& slot : slots_) {
@@ -359,6 +370,11 @@ void PodWorker::note_exit(Slot& slot, const runtime::ContainerStatus& status) {
   slot.stopping = slot.signalled = slot.hook_running = false;
   if (slot.kill_timer) strand_.cancel(std::exchange(slot.kill_timer, 0));
   for (auto& probe : slot.probes) probe = ProbeState();
+  if (!docker_) return;
+  auto again = docker_->restart_after(status, terminating_ || removed_ || base_.metadata.deletion_timestamp.has_value());
+  docker_->ended(status, again.has_value());
+  docker_restart_at_.reset();
+  if (again) docker_restart_at_ = context_.executor.clock().wall() + *again;
 }
 
 PodView PodWorker::view(bool terminal) const {
@@ -425,6 +441,10 @@ void PodWorker::publish_handles() {
       handle.has_previous = slot.run->attempt > 0;
       handle.previous_attempt = slot.run->attempt - 1;
       handle.previous_log_path = log_path(slot.spec->name, slot.run->attempt - 1);
+      if (docker_) {
+        handle.log_path = docker_->log_path();
+        handle.has_previous = false;
+      }
     }
     handles_[slot.spec->name] = std::move(handle);
     if (!slot.init && !slot.ephemeral) main_names_.push_back(slot.spec->name);

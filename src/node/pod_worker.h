@@ -5,6 +5,7 @@
 // hooks, probes, grace periods) calls back. A worker outlives its owner's map while events are pending; it then does nothing.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,13 +23,21 @@
 #include "node/pod_files.h"
 #include "node/pod_status.h"
 #include "node/pod_volumes.h"
+#include "node/storage_limits.h"
 #include "runtime/runtime.h"
 
 namespace reigen::client {
 class EventRecorder;
 }
 
+namespace reigen::network {
+class ContainerNetwork;
+}
+
 namespace reigen::node {
+
+class ContainerPart;
+class ContainerService;
 
 struct Rejection {
   std::string reason, message;  // status.reason of the Failed pod, and the event's message
@@ -49,6 +58,8 @@ struct NodeContext {
   std::function<std::optional<Rejection>(const api::corev1::Pod&)> admit;
   std::function<void(const std::string& uid)> finished;  // the pod is gone from API and node
   std::shared_ptr<TaskGroup> tasks;
+  network::ContainerNetwork* docker_network = nullptr;  // both null: no Docker containers here
+  ContainerService* docker = nullptr;
 };
 
 // What exec, attach and logs need to know of a container.
@@ -74,6 +85,8 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void removed();  // the API object is gone
   void container_exited(std::string id);
   void refresh();  // now and then: projected volumes, log rotation
+  void rotate_docker_log();
+  void check_storage();  // now and then: measures what has limits on the node's disk
 
   // Thread-safe.
   const std::string& uid() const { return uid_; }
@@ -137,6 +150,16 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   Slot* find_slot(const std::string& name);
   Slot* slot_of(const std::string& id);
 
+  // pod_docker.cc: a pod that is a run of a Docker container
+  bool open_docker();
+  void adopt_docker();
+  void advance_docker();
+  void launch_docker(Slot& slot, const ImageInfo& image);
+  bool prepare_docker();
+  Status make_docker_sandbox();
+  void docker_lost(std::optional<int> exit_code = std::nullopt);
+  void docker_start_failed(const Error& error, bool from_runtime);
+
   // pod_end.cc
   void terminate();
   void stop(Slot& slot, Duration grace, std::string message);
@@ -166,6 +189,12 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void rotate_logs();
   VolumeContext volume_context();
 
+  // pod_storage.cc
+  struct StoragePlaces;
+  StoragePlaces storage_places() const;
+  StorageUsage measure(const StoragePlaces& places);
+  void judge_storage(const StorageUsage& usage);
+
   // pod_probes.cc
   void start_probes(Slot& slot);
   void arm_probe(Slot& slot, ProbeKind kind, Duration delay);
@@ -194,7 +223,15 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   uint64_t generation_ = 0;
   uint64_t written_version_ = 0;  // of the pod, by our last write of its status
   TimePoint retry_at_{};
+  bool measuring_ = false;
+  TimePoint measure_at_{};                 // not before
+  std::optional<int64_t> grace_limit_;     // seconds, for a pod that is evicted
+  const bool is_docker_;                   // a run of a Docker container
+  std::unique_ptr<ContainerPart> docker_;  // null until it is opened
+  std::optional<WallTime> docker_restart_at_;
 
+  std::atomic<bool> storage_limited_ = false;
+  std::atomic<bool> rotates_docker_log_ = false;
   mutable std::mutex mutex_;  // of what follows
   std::map<std::string, ContainerHandle> handles_;
   std::vector<std::string> main_names_;

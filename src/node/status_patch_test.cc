@@ -99,6 +99,16 @@ TEST(StatusPatch, FirstStatusOfAPodAndNothingNew) {
   EXPECT_EQ("", status_patch(pod, to, to));
 }
 
+TEST(StatusPatch, ARejectedPodOfWhichNothingWasSaid) {
+  Pod pod;
+  pod.metadata.uid = "u";
+  PodStatus to;
+  to.phase = "Failed";
+  to.reason = "PodOSNotSupported";
+  auto now = patched(pod, status_patch(pod, pod.status, to));
+  EXPECT_TRUE(now.status == to) << api::encode_json(now);
+}
+
 TEST(NodeStatusPatch, WhatOthersSayOfTheNodeStays) {
   Node node;
   node.status.capacity["cpu"] = api::Quantity::from_int(2);

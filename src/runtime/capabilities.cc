@@ -1,9 +1,11 @@
 #include "runtime/capabilities.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdlib>
 #include <set>
 
@@ -64,6 +66,17 @@ Result<size_t> number_of(std::string name) {
   return static_cast<size_t>(it - kNames.begin());
 }
 
+struct RlimitName {
+  const char* name;
+  int resource;
+};
+constexpr RlimitName kRlimits[] = {{"RLIMIT_AS", RLIMIT_AS},         {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_CPU", RLIMIT_CPU},
+                                   {"RLIMIT_DATA", RLIMIT_DATA},     {"RLIMIT_FSIZE", RLIMIT_FSIZE},       {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+                                   {"RLIMIT_NOFILE", RLIMIT_NOFILE}, {"RLIMIT_NPROC", RLIMIT_NPROC},       {"RLIMIT_RSS", RLIMIT_RSS},
+                                   {"RLIMIT_STACK", RLIMIT_STACK},   {"RLIMIT_NICE", RLIMIT_NICE},         {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+                                   {"RLIMIT_LOCKS", RLIMIT_LOCKS},   {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+                                   {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
+
 bool is_all(const std::string& name) { return name == "ALL" || name == "all" || name == "CAP_ALL"; }
 
 }  // namespace
@@ -110,6 +123,17 @@ Result<std::vector<std::string>> capabilities_of(const Security& security, std::
   }
   return out;
 }
+
+std::optional<uint64_t> highest_limit(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  auto known = std::find_if(std::begin(kRlimits), std::end(kRlimits), [&](const auto& entry) { return name == entry.name; });
+  if (known == std::end(kRlimits)) return std::nullopt;
+  rlimit own{};
+  if (::getrlimit(static_cast<__rlimit_resource>(known->resource), &own) != 0) return std::nullopt;
+  return own.rlim_max;
+}
+
+int own_oom_score() { return std::atoi(read_file("/proc/self/oom_score_adj", 64).value_or("0").c_str()); }
 
 bool may_raise_limits() {
   auto status = read_file("/proc/self/status", 1 << 16);

@@ -1,6 +1,7 @@
 // Which capabilities a container gets: Docker's default set, what is added and dropped, bounded by our own.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,8 @@ Result<std::vector<std::string>> capabilities_of(const Security& security, std::
 
 // True when this process has CAP_SYS_RESOURCE: may raise hard limits and lower oom scores.
 bool may_raise_limits();
+// This process' own hard limit of "RLIMIT_NOFILE" (any case behind the prefix); nothing for an unknown name.
+std::optional<uint64_t> highest_limit(std::string name);
+int own_oom_score();
 
 }  // namespace reigen::runtime

@@ -132,11 +132,7 @@ class AttachSession final : public Session {
   std::shared_ptr<ByteStream> input() override { return attachment_->in_far_; }
   std::shared_ptr<ByteStream> output() override { return attachment_->out_far_; }
   std::shared_ptr<ByteStream> errors() override { return attachment_->err_far_; }
-  void resize(int width, int height) override {
-    Fd fifo(::open(control_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-    std::string message = "1 " + std::to_string(height) + " " + std::to_string(width) + "\n";
-    if (fifo && ::write(fifo.get(), message.data(), message.size()) < 0) return;
-  }
+  void resize(int width, int height) override { resize_by_conmon(control_, width, height); }
   void wait(std::move_only_function<void(Result<int>)> done) override { attachment_->wait(std::move(done)); }
 
  private:
@@ -145,6 +141,12 @@ class AttachSession final : public Session {
 };
 
 }  // namespace
+
+void resize_by_conmon(const std::string& control, int width, int height) {
+  Fd fifo(::open(control.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  std::string message = "1 " + std::to_string(height) + " " + std::to_string(width) + "\n";
+  if (fifo && ::write(fifo.get(), message.data(), message.size()) < 0) return;
+}
 
 Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, AttachInput in) {
   Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));

@@ -16,4 +16,6 @@ enum class AttachInput { kNone, kEndsIt, kLeavesOpen };
 // `bundle` holds the socket "attach" and the fifo "ctl".
 Result<std::unique_ptr<Session>> attach_to_conmon(Poller& poller, const std::string& bundle, bool tty, AttachInput in);
 
+void resize_by_conmon(const std::string& control, int width, int height);  // `control`: the fifo's path
+
 }  // namespace reigen::runtime

@@ -10,6 +10,7 @@ namespace reigen::runtime {
 void CrunRuntime::State::adopt() {
   for (const auto& id : list_directory(options.data_dir + "/sandboxes").value_or(std::vector<std::string>())) adopt_sandbox(id);
   for (const auto& id : list_directory(options.data_dir + "/containers").value_or(std::vector<std::string>())) adopt_container(id);
+  drop_stale_mounts();
 }
 
 void CrunRuntime::State::adopt_sandbox(const std::string& id) {
@@ -27,12 +28,15 @@ void CrunRuntime::State::adopt_sandbox(const std::string& id) {
     sandbox->host_network = record->number("host_network");
     sandbox->host_ipc = record->number("host_ipc");
     sandbox->host_pid = record->number("host_pid");
+    sandbox->host_uts = record->get("host_uts").empty() ? sandbox->host_network : record->number("host_uts");
+    sandbox->no_shm = record->number("no_shm");
+    sandbox->late_sysctls = record->all("sysctls");
     if (!sandbox->host_network) status.netns_path = sandbox_dir(id) + "/net";
     bool namespaces = (sandbox->host_network || linux::is_pinned_namespace(sandbox_dir(id) + "/net")) &&
                       (sandbox->host_ipc || linux::is_pinned_namespace(sandbox_dir(id) + "/ipc"));
     bool init = status.init_pid == 0 || linux::open_process(status.init_pid, sandbox->init_start).has_value();
     // All on the host's namespaces: the run folder tells whether this is still the boot it was made in.
-    bool folder = path_exists(sandbox_dir(id)) && (sandbox->host_ipc || linux::is_mount_point(sandbox_dir(id) + "/shm"));
+    bool folder = path_exists(sandbox_dir(id)) && (sandbox->host_ipc || sandbox->no_shm || linux::is_mount_point(sandbox_dir(id) + "/shm"));
     sandbox->stale = !(namespaces && init && folder);
     status.ready = !sandbox->stale;
   } else {
@@ -65,6 +69,10 @@ void CrunRuntime::State::adopt_container(const std::string& id) {
     container->stdin_open = record->number("stdin_open");
     container->stdin_once = record->number("stdin_once");
     container->own_pid_namespace = record->number("own_pid_namespace");
+    if (!container->retained.empty() && linux::is_mount_point(retained_root(container->retained))) {
+      container->holds_layer = true;
+      ++layer_uses[container->retained];
+    }
   }
   auto saved = Record::load(container_dir(id) + "/state");
   if (record && saved) {
@@ -83,7 +91,7 @@ void CrunRuntime::State::adopt_container(const std::string& id) {
   if (auto fd = linux::open_process(container->conmon_pid, container->conmon_start)) container->conmon = std::move(*fd);
   bool held = path_exists(exec_fifo(id));  // its init was not released yet
   bool created_with_process = (status.state == ContainerState::kCreated || held) && container->process;
-  bool created_without_root = status.state == ContainerState::kCreated && !linux::is_mount_point(bundle(id) + "/root");
+  bool created_without_root = status.state == ContainerState::kCreated && !linux::is_mount_point(root_of(*container));
   if (created_with_process || created_without_root) {
     // We died while it was being started.
     if (container->process) (void)linux::signal_process(container->process.get(), 9);

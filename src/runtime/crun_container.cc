@@ -78,6 +78,17 @@ WallTime file_time(const std::string& path) {
   return WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec));
 }
 
+// Limits that crun is not asked to set: written by us they work alike on all kinds of hosts, and an error names them.
+linux::CgroupLimits late_limits_of(const Resources& resources) {
+  Resources late = resources;
+  late.cpu_shares = late.cpu_period_us = 0;
+  late.cpu_quota_us = 0;
+  late.memory_limit = late.memory_swap = late.pids_limit = 0;
+  late.cpuset_cpus.clear();
+  late.cpuset_mems.clear();
+  return limits_of(late);
+}
+
 // What a later process must know of the container.
 Record record_of(const ContainerSpec& spec, const CrunRuntime::Container& container) {
   Record record;
@@ -121,6 +132,7 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
   container->status.log_path = spec.log_path;
   container->cgroup = sandbox->cgroup + "/" + (spec.cgroup_name.empty() ? spec.id : spec.cgroup_name);
   container->retained = spec.root.retained;
+  container->late_limits = late_limits_of(spec.resources);
   container->stop_signal = spec.stop_signal;
   container->cwd = spec.cwd;
   container->env = spec.env;
@@ -136,37 +148,15 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
     auto record = record_of(spec, *container);
     TRY(make_directories(state_->container_dir(spec.id), 0711));
     TRY(record.save(state_->container_dir(spec.id) + "/record"));
-    std::string bundle = state_->bundle(spec.id), layer = state_->layer_dir(*container);
-    TRY(prepare_layer(layer));
-    TRY(make_directories(bundle + "/root", 0711));
-    TRY(linux::mount_overlay(bundle + "/root", spec.root.layers, layer + "/upper", layer + "/work"));
-    OciContext context;
-    context.root = bundle + "/root";
-    context.cgroup_path = container->cgroup;
-    std::string folder = state_->sandbox_dir(spec.sandbox_id);
-    context.net_namespace = namespace_path(folder, "net", sandbox->host_network);
-    context.uts_namespace = namespace_path(folder, "uts", sandbox->host_network);
-    context.ipc_namespace = namespace_path(folder, "ipc", sandbox->host_ipc);
-    context.host_pid = sandbox->host_pid;
-    if (sandbox->status.init_pid) context.pid_namespace = "/proc/" + std::to_string(sandbox->status.init_pid) + "/ns/pid";
-    if (!target_namespace.empty()) {
-      context.host_pid = false;
-      context.pid_namespace = target_namespace;
+    TRY(make_directories(state_->bundle(spec.id), 0711));
+    if (spec.root.retained.empty()) {
+      TRY(state_->mount_fresh_root(spec, *container));
+    } else {
+      TRY(state_->acquire_layer(spec.root));
+      std::lock_guard lock(state_->mutex);
+      container->holds_layer = true;
     }
-    context.cgroup_v2 = state_->cgroups.mode() == linux::Cgroups::Mode::kV2;
-    context.shm_path = sandbox->host_ipc ? "/dev/shm" : folder + "/shm";
-    context.init_path = state_->wrapper();
-    TRY_ASSIGN(context.user, resolve_user_in(spec.user, context.root));
-    std::vector<std::string> warnings;
-    TRY_ASSIGN(std::string config, oci_config(spec, context, &warnings));
-    for (const auto& warning : warnings) LOG(kWarning, "runtime", "container {}: {}", spec.id, warning);
-    Record process;  // for exec
-    process.set("user", oci_user(context.user));
-    TRY_ASSIGN(std::string rights, oci_rights(spec));
-    process.set("rights", std::move(rights));
-    process.set_all("env", process_environment(spec, context.user));
-    TRY(process.save(bundle + "/process"));
-    return write_unsynced(bundle + "/config.json", config);
+    return state_->write_bundle(spec, *container, *sandbox, target_namespace);
   };
   if (auto made = make(); !made) {
     (void)remove_container(spec.id);
@@ -175,6 +165,56 @@ Status CrunRuntime::create_container(const ContainerSpec& spec) {
   std::lock_guard lock(state_->mutex);
   state_->save_state(*container);
   return {};
+}
+
+Status CrunRuntime::State::mount_fresh_root(const ContainerSpec& spec, const Container& container) {
+  std::string root = root_of(container), layer = layer_dir(container);
+  TRY(prepare_layer(layer));
+  TRY(make_directories(root, 0711));
+  return linux::mount_overlay(root, spec.root.layers, layer + "/upper", layer + "/work");
+}
+
+Status CrunRuntime::State::write_bundle(const ContainerSpec& spec, Container& container, const Sandbox& sandbox, const std::string& target_namespace) {
+  OciContext context;
+  context.root = root_of(container);
+  context.cgroup_path = container.cgroup;
+  std::string folder = sandbox_dir(spec.sandbox_id);
+  context.net_namespace = namespace_path(folder, "net", sandbox.host_network);
+  context.uts_namespace = namespace_path(folder, "uts", sandbox.host_uts);
+  context.ipc_namespace = namespace_path(folder, "ipc", sandbox.host_ipc);
+  context.host_pid = sandbox.host_pid;
+  if (sandbox.status.init_pid) context.pid_namespace = "/proc/" + std::to_string(sandbox.status.init_pid) + "/ns/pid";
+  if (!target_namespace.empty()) {
+    context.host_pid = false;
+    context.pid_namespace = target_namespace;
+  }
+  bool v2 = cgroups.mode() == linux::Cgroups::Mode::kV2;
+  context.cgroup_namespace = !spec.security.host_cgroup_namespace.value_or(!v2);
+  context.swap_accounting = spec.resources.memory_swap && cgroups.abilities(sandbox.cgroup).swap;
+  context.shm_path = sandbox.no_shm ? "" : sandbox.host_ipc ? "/dev/shm" : folder + "/shm";
+  context.sysctls = sandbox.late_sysctls;
+  context.init_path = wrapper();
+  context.compiled_seccomp = [&](const std::string& profile) {
+    std::string known = seccomp_filters.find(profile);
+    if (known.empty()) container.new_profile = profile;
+    return known;
+  };
+  TRY_ASSIGN(context.user, resolve_user_in(spec.user, context.root));
+  std::vector<std::string> warnings;
+  TRY_ASSIGN(std::string config, oci_config(spec, context, &warnings));
+  for (const auto& warning : warnings) LOG(kWarning, "runtime", "container {}: {}", spec.id, warning);
+  Record process;  // for exec
+  process.set("user", oci_user(context.user));
+  TRY_ASSIGN(std::string rights, oci_rights(spec));
+  process.set("rights", std::move(rights));
+  ContainerSpec privileged;
+  privileged.rlimits = spec.rlimits;
+  privileged.security.privileged = true;
+  TRY_ASSIGN(rights, oci_rights(privileged));
+  process.set("privileged_rights", std::move(rights));
+  process.set_all("env", process_environment(spec, context.user));
+  TRY(process.save(bundle(spec.id) + "/process"));
+  return write_unsynced(bundle(spec.id) + "/config.json", config);
 }
 
 void CrunRuntime::State::save_state(const Container& container) {
@@ -219,7 +259,7 @@ void CrunRuntime::State::unwatch(Container& container) {
 void CrunRuntime::State::check_exit(const std::string& id) {
   auto found = find_container(id);
   if (!found) return;
-  auto container = *found;
+  const auto& container = *found;
   std::function<void(const std::string&)> handler;
   {
     std::lock_guard lock(mutex);
@@ -262,13 +302,13 @@ Status release_init(const std::string& fifo) {
 
 }  // namespace
 
-Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
-  const std::string& id = container->status.id;
+// Without the pipe on which conmon tells how it went.
+Result<Command> CrunRuntime::State::conmon_command(const Container& container) {
+  const std::string& id = container.status.id;
   std::string folder = bundle(id);
-  TRY_ASSIGN(Pipe sync, open_pipe());
   Command command;
   if (options.conmon_cgroup) {
-    std::string group = "/reigen-" + options.instance + "/conmon";
+    auto group = "/reigen-" + options.instance + "/conmon";
     TRY(cgroups.make(group));
     command.argv = {wrapper(), "join"};
     for (auto& file : cgroups.procs_files(group)) command.argv.push_back(file);
@@ -299,27 +339,35 @@ Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
                            std::string("--log-level"),
                            std::string("error"),
                            std::string("-l"),
-                           container->status.log_path.empty() ? std::string("none") : "k8s-file:" + container->status.log_path}) {
+                           container.status.log_path.empty() ? std::string("none") : "k8s-file:" + container.status.log_path}) {
     command.argv.push_back(std::move(word));
   }
   auto crun = crun_argv({});
   for (size_t i = 1; i < crun.size(); ++i) command.argv.push_back("--runtime-arg=" + crun[i]);
-  if (container->tty) command.argv.push_back("-t");
-  if (container->stdin_open) {
-    command.argv.push_back("-i");
-    if (!container->stdin_once) command.argv.push_back("--leave-stdin-open");
-  }
+  if (container.tty) command.argv.push_back("-t");
+  if (container.stdin_open) command.argv.push_back("-i");
+  // To conmon the end of any attachment is that of the input; a terminal's has none.
+  if (container.stdin_open && (!container.stdin_once || container.tty)) command.argv.push_back("--leave-stdin-open");
   command.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE=3"};
-  command.fds = {{sync.write.get(), 3}};
   command.directory = folder;  // where conmon leaves a file named "oom" for a container that had too little memory
   command.timeout = kLaunchTimeout;
+  return command;
+}
+
+Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
+  const std::string& id = container->status.id;
+  expect_moves();
+  TRY_ASSIGN(Pipe sync, open_pipe());
+  TRY_ASSIGN(Command command, conmon_command(*container));
+  command.fds = {{sync.write.get(), 3}};
   TRY(run_checked(command));
   sync.write.reset();
   TRY_ASSIGN(std::string line, read_sync_line(sync.read.get(), executor.clock()));
   int pid = pid_in(line);
   if (pid <= 0) return fail(Code::kInvalidArgument, message_in(line));
+  if (std::string profile = std::exchange(container->new_profile, ""); !profile.empty()) seccomp_filters.learn(profile, crun_dir(id) + "/seccomp.bpf");
   auto start_time = process_start_time(pid);
-  int conmon_pid = std::atoi(read_file(folder + "/conmon.pid", 64).value_or("0").c_str());
+  int conmon_pid = std::atoi(read_file(bundle(id) + "/conmon.pid", 64).value_or("0").c_str());
   std::lock_guard lock(mutex);
   container->status.pid = pid;
   container->status.start_time = start_time.value_or(0);
@@ -333,7 +381,7 @@ Status CrunRuntime::State::launch(const std::shared_ptr<Container>& container) {
   return {};
 }
 
-Status CrunRuntime::start_container(const std::string& id) {
+Status CrunRuntime::start_container(const std::string& id, StartOptions options) {
   TRY_ASSIGN(auto container, state_->find_container(id));
   {
     std::lock_guard lock(state_->mutex);
@@ -341,6 +389,8 @@ Status CrunRuntime::start_container(const std::string& id) {
   }
   auto start = [&]() -> Status {
     TRY(state_->launch(container));
+    TRY(state_->cgroups.apply(container->cgroup, container->late_limits));
+    if (options.before_run) TRY(options.before_run());
     if (release_init(state_->exec_fifo(id))) return {};
     Command command;  // another version of crun, or the container is gone: crun knows what to say
     command.argv = state_->crun_argv({"start", id});
@@ -376,8 +426,11 @@ Status CrunRuntime::kill_container(const std::string& id, int signal) {
 
 Status CrunRuntime::stop_container(const std::string& id, const std::string& signal, Duration grace) {
   TRY_ASSIGN(auto container, state_->find_container(id));
-  std::string name = !signal.empty() ? signal : container->stop_signal.empty() ? "SIGTERM" : container->stop_signal;
-  TRY_ASSIGN(int number, linux::parse_signal(name));
+  // What an image asks for may be no signal; that must not keep its containers from ending.
+  int number = linux::parse_signal(container->stop_signal).value_or(SIGTERM);
+  if (!signal.empty()) {
+    TRY_ASSIGN(number, linux::parse_signal(signal));
+  }
   auto ended = [&] { return container->status.state != ContainerState::kRunning; };
   {
     std::lock_guard lock(state_->mutex);
@@ -398,7 +451,7 @@ Status CrunRuntime::stop_container(const std::string& id, const std::string& sig
 Status CrunRuntime::remove_container(const std::string& id) {
   auto found = state_->find_container(id);
   if (!found) return {};
-  auto container = *found;
+  const auto& container = *found;
   TRY(stop_container(id, "", Duration::zero()));
   state_->unwatch(*container);
   if (container->process) (void)linux::signal_process(container->process.get(), SIGKILL);
@@ -406,11 +459,17 @@ Status CrunRuntime::remove_container(const std::string& id) {
     pollfd poll_fd{container->conmon.get(), POLLIN, 0};
     if (::poll(&poll_fd, 1, 1000) == 0) (void)linux::signal_process(container->conmon.get(), SIGKILL);
   }
+  bool held = false;
+  {
+    std::lock_guard lock(state_->mutex);
+    held = std::exchange(container->holds_layer, false);
+  }
+  if (held) state_->release_layer(container->retained);
   TRY(linux::unmount(state_->bundle(id) + "/root"));
   TRY(remove_tree(state_->bundle(id)));
   ::unlink((state_->options.run_dir + "/a/" + id).c_str());
   ::unlink(state_->exit_file(id).c_str());
-  TRY(remove_tree(state_->options.run_dir + "/crun/" + id));
+  TRY(remove_tree(state_->crun_dir(id)));
   TRY(state_->cgroups.remove(container->cgroup));
   TRY(remove_tree(state_->container_dir(id)));
   std::lock_guard lock(state_->mutex);

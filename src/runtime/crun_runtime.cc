@@ -14,7 +14,6 @@
 #include "runtime/crun_state.h"
 
 namespace reigen::runtime {
-namespace {
 
 Status check_id(const std::string& id) {
   bool good = !id.empty() && id.size() <= 64 && id[0] != '-' &&
@@ -23,32 +22,66 @@ Status check_id(const std::string& id) {
   return {};
 }
 
+namespace {
+
+std::vector<linux::DeviceLimit> device_limits(const std::vector<DeviceRate>& rates) {
+  std::vector<linux::DeviceLimit> out;
+  for (const auto& rate : rates) out.push_back({rate.major, rate.minor, rate.value});
+  return out;
+}
+
+}  // namespace
+
 linux::CgroupLimits limits_of(const Resources& r) {
   linux::CgroupLimits out;
   out.cpu_shares = r.cpu_shares;
   out.cpu_quota_us = r.cpu_quota_us;
   out.cpu_period_us = r.cpu_period_us;
+  out.cpu_realtime_period_us = r.cpu_realtime_period_us;
+  out.cpu_realtime_runtime_us = r.cpu_realtime_runtime_us;
   out.memory = r.memory_limit;
   out.memory_swap = r.memory_swap;
+  out.memory_reservation = r.memory_reservation;
+  out.memory_swappiness = r.memory_swappiness;
+  out.oom_kill_disable = r.oom_kill_disable;
   out.pids = r.pids_limit;
   out.cpuset_cpus = r.cpuset_cpus;
   out.cpuset_mems = r.cpuset_mems;
+  out.blkio_weight = r.blkio_weight;
+  out.blkio_weight_devices = device_limits(r.blkio_weight_devices);
+  out.blkio_read_bps = device_limits(r.blkio_read_bps);
+  out.blkio_write_bps = device_limits(r.blkio_write_bps);
+  out.blkio_read_iops = device_limits(r.blkio_read_iops);
+  out.blkio_write_iops = device_limits(r.blkio_write_iops);
   return out;
 }
 
-ContainerStats stats_of(const linux::CgroupUsage& usage, WallTime at) {
+ContainerStats stats_of(linux::CgroupUsage usage, WallTime at) {
   ContainerStats out;
   out.at = at;
   out.cpu_ns = usage.cpu_ns;
+  out.cpu_user_ns = usage.cpu_user_ns;
+  out.cpu_system_ns = usage.cpu_system_ns;
+  out.per_cpu_ns = std::move(usage.per_cpu_ns);
+  out.periods = usage.periods;
+  out.throttled_periods = usage.throttled_periods;
+  out.throttled_ns = usage.throttled_ns;
   out.memory_usage = usage.memory;
   out.memory_working_set = usage.working_set;
   out.memory_rss = usage.rss;
   out.memory_limit = usage.memory_limit;
+  out.memory_max = usage.memory_max;
+  out.memory_counters = std::move(usage.memory_counters);
   out.page_faults = usage.page_faults;
   out.major_page_faults = usage.major_page_faults;
   out.pids = usage.pids;
+  out.pids_limit = usage.pids_limit;
+  for (auto& block : usage.block_bytes) out.block_bytes.push_back({block.major, block.minor, std::move(block.op), block.value});
+  for (auto& block : usage.block_operations) out.block_operations.push_back({block.major, block.minor, std::move(block.op), block.value});
   return out;
 }
+
+namespace {
 
 Result<std::string> program(const std::string& name) {
   auto found = find_program(name);
@@ -89,7 +122,7 @@ Result<std::unique_ptr<CrunRuntime>> CrunRuntime::open(CrunOptions options, Exec
   state->version = version_of(state->crun_path);
   if (state->options.run_dir.size() > 64) return fail(Code::kInvalidArgument, "the run folder's path is too long for sockets: " + state->options.run_dir);
   for (const char* name : {"/containers", "/sandboxes", "/layers"}) TRY(make_directories(state->options.data_dir + name, 0711));
-  for (const char* name : {"", "/c", "/s", "/exits", "/crun", "/a"}) TRY(make_directories(state->options.run_dir + name, 0711));
+  for (const char* name : {"", "/c", "/s", "/exits", "/crun", "/a", "/l", "/v"}) TRY(make_directories(state->options.run_dir + name, 0711));
   TRY(linux::install_wrapper(state->wrapper()));
   state->adopt();
   return std::unique_ptr<CrunRuntime>(new CrunRuntime(std::move(state)));
@@ -107,9 +140,17 @@ void CrunRuntime::on_exit(std::function<void(const std::string&)> handler) {
 }
 
 std::vector<std::string> CrunRuntime::State::crun_argv(std::vector<std::string> arguments) const {
-  std::vector<std::string> argv = {wrapper(), "run", crun_path, "--root=" + options.run_dir + "/crun", "--cgroup-manager=cgroupfs"};
+  std::vector<std::string> argv = {wrapper(), "run", crun_copy.path(crun_path), "--root=" + options.run_dir + "/crun", "--cgroup-manager=cgroupfs"};
   argv.insert(argv.end(), std::make_move_iterator(arguments.begin()), std::make_move_iterator(arguments.end()));
   return argv;
+}
+
+void CrunRuntime::State::expect_moves() {
+  if (expecting_moves.exchange(true)) return;
+  executor.post(tasks.wrap([this] {
+    cgroups.make_ready_for_moves();
+    expecting_moves = false;
+  }));
 }
 
 Result<std::shared_ptr<CrunRuntime::Container>> CrunRuntime::State::find_container(const std::string& id) {
@@ -126,123 +167,6 @@ Result<std::shared_ptr<CrunRuntime::Sandbox>> CrunRuntime::State::find_sandbox(c
   return it->second;
 }
 
-namespace {
-
-// Runs the wrapper that makes and pins the namespaces. Returns the init's pid, 0 without one.
-Result<int> make_namespaces(const std::string& wrapper, const std::string& folder, const SandboxSpec& spec) {
-  std::string kinds;
-  if (!spec.host_network) kinds += 'n';
-  if (!spec.host_ipc) kinds += 'i';
-  if (!spec.host_network) kinds += 'u';
-  if (spec.shared_pid && !spec.host_pid) kinds += 'p';
-  if (kinds.empty()) return 0;
-  Command command;
-  command.argv = {wrapper, "sandbox", folder, kinds, spec.hostname, spec.domain};
-  for (const auto& [name, value] : spec.sysctls) command.argv.push_back(name + "=" + value);
-  command.timeout = std::chrono::seconds(10);
-  TRY_ASSIGN(std::string out, run_checked(command));
-  return std::atoi(out.c_str());
-}
-
-}  // namespace
-
-Result<SandboxStatus> CrunRuntime::create_sandbox(const SandboxSpec& spec) {
-  TRY(check_id(spec.id));
-  {
-    std::lock_guard lock(state_->mutex);
-    if (state_->sandboxes.contains(spec.id)) return fail(Code::kAlreadyExists, "sandbox " + spec.id + " exists");
-  }
-  auto sandbox = std::make_shared<Sandbox>();
-  sandbox->status.id = spec.id;
-  sandbox->status.labels = spec.labels;
-  sandbox->status.created_at = state_->executor.clock().wall();
-  sandbox->cgroup = "/reigen-" + state_->options.instance + "/" + (spec.cgroup_parent.empty() ? spec.id : spec.cgroup_parent);
-  sandbox->host_network = spec.host_network;
-  sandbox->host_ipc = spec.host_ipc;
-  sandbox->host_pid = spec.host_pid;
-  Record record;
-  record.set_labels(spec.labels);
-  record.set("cgroup", sandbox->cgroup);
-  record.set_number("created", sandbox->status.created_at.time_since_epoch().count());
-  record.set_number("host_network", spec.host_network);
-  record.set_number("host_ipc", spec.host_ipc);
-  record.set_number("host_pid", spec.host_pid);
-  // The record comes first: whatever is made from here on has an owner, also after a crash.
-  TRY(make_directories(state_->sandbox_data(spec.id), 0700));
-  TRY(record.save(state_->sandbox_data(spec.id) + "/record"));
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->sandboxes[spec.id] = sandbox;
-  }
-  auto make = [&]() -> Status {
-    std::string folder = state_->sandbox_dir(spec.id);
-    TRY(make_directories(folder + "/shm", 0711));
-    TRY(state_->cgroups.make(sandbox->cgroup));
-    if (auto done = state_->cgroups.apply(sandbox->cgroup, limits_of(spec.resources)); !done) LOG(kWarning, "runtime", "{}", done.error().message());
-    if (!spec.host_ipc) TRY(linux::mount_tmpfs(folder + "/shm", "mode=1777,size=65536k"));
-    TRY_ASSIGN(int init_pid, make_namespaces(state_->wrapper(), folder, spec));
-    {
-      std::lock_guard lock(state_->mutex);  // list_sandboxes() knows it already
-      sandbox->status.init_pid = init_pid;
-      sandbox->init_start = init_pid ? process_start_time(init_pid).value_or(0) : 0;
-      if (!spec.host_network) sandbox->status.netns_path = folder + "/net";
-      sandbox->status.ready = true;
-    }
-    if (init_pid) {
-      record.set_number("init_pid", init_pid);
-      record.set_number("init_start", static_cast<int64_t>(sandbox->init_start));
-      TRY(record.save(state_->sandbox_data(spec.id) + "/record"));
-    }
-    return {};
-  };
-  if (auto made = make(); !made) {
-    (void)remove_sandbox(spec.id);
-    return fail(made.error().context("sandbox " + spec.id));
-  }
-  return sandbox->status;
-}
-
-Result<SandboxStatus> CrunRuntime::sandbox_status(const std::string& id) {
-  TRY_ASSIGN(auto sandbox, state_->find_sandbox(id));
-  return sandbox->status;
-}
-
-std::vector<SandboxStatus> CrunRuntime::list_sandboxes() {
-  std::lock_guard lock(state_->mutex);
-  std::vector<SandboxStatus> out;
-  for (const auto& [id, sandbox] : state_->sandboxes) out.push_back(sandbox->status);
-  return out;
-}
-
-Status CrunRuntime::remove_sandbox(const std::string& id) {
-  auto found = state_->find_sandbox(id);
-  if (!found) return {};
-  auto sandbox = *found;
-  if (sandbox->status.init_pid) {
-    if (auto init = linux::open_process(sandbox->status.init_pid, sandbox->init_start)) (void)linux::signal_process(init->get(), SIGKILL);
-  }
-  std::string folder = state_->sandbox_dir(id);
-  for (const char* name : {"/net", "/ipc", "/uts", "/shm"}) TRY(linux::unmount(folder + name));
-  TRY(remove_tree(folder));
-  state_->cgroups.kill_all(sandbox->cgroup);
-  TRY(state_->cgroups.remove(sandbox->cgroup));
-  TRY(remove_tree(state_->sandbox_data(id)));
-  std::lock_guard lock(state_->mutex);
-  state_->sandboxes.erase(id);
-  return {};
-}
-
-Status CrunRuntime::update_sandbox(const std::string& id, const Resources& resources) {
-  TRY_ASSIGN(auto sandbox, state_->find_sandbox(id));
-  return state_->cgroups.apply(sandbox->cgroup, limits_of(resources));
-}
-
-Result<ContainerStats> CrunRuntime::sandbox_stats(const std::string& id) {
-  TRY_ASSIGN(auto sandbox, state_->find_sandbox(id));
-  TRY_ASSIGN(auto usage, state_->cgroups.usage(sandbox->cgroup));
-  return stats_of(usage, state_->executor.clock().wall());
-}
-
 Status CrunRuntime::update_container(const std::string& id, const Resources& resources) {
   TRY_ASSIGN(auto container, state_->find_container(id));
   return state_->cgroups.apply(container->cgroup, limits_of(resources));
@@ -251,7 +175,7 @@ Status CrunRuntime::update_container(const std::string& id, const Resources& res
 Result<ContainerStats> CrunRuntime::container_stats(const std::string& id, bool with_layer) {
   TRY_ASSIGN(auto container, state_->find_container(id));
   TRY_ASSIGN(auto usage, state_->cgroups.usage(container->cgroup));
-  ContainerStats stats = stats_of(usage, state_->executor.clock().wall());
+  ContainerStats stats = stats_of(std::move(usage), state_->executor.clock().wall());
   if (with_layer) {
     Command command;
     command.argv = {"du", "-sx", "--block-size=1", "--", state_->layer_dir(*container)};
@@ -261,8 +185,8 @@ Result<ContainerStats> CrunRuntime::container_stats(const std::string& id, bool 
 }
 
 Result<std::string> CrunRuntime::root_path(const std::string& id) {
-  TRY(state_->find_container(id));
-  return state_->bundle(id) + "/root";
+  TRY_ASSIGN(auto container, state_->find_container(id));
+  return state_->root_of(*container);
 }
 
 Result<ContainerStatus> CrunRuntime::container_status(const std::string& id) {
@@ -278,14 +202,25 @@ std::vector<ContainerStatus> CrunRuntime::list_containers() {
   return out;
 }
 
-Status CrunRuntime::remove_layer(const std::string& retained) {
-  TRY(check_id(retained));
-  return remove_tree(state_->options.data_dir + "/layers/" + retained);
-}
-
 Status CrunRuntime::pause_container(const std::string& id, bool paused) {
   TRY_ASSIGN(auto container, state_->find_container(id));
+  {
+    std::lock_guard lock(state_->mutex);
+    if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
+  }
   return state_->cgroups.freeze(container->cgroup, paused);
+}
+
+Result<std::vector<int>> CrunRuntime::processes(const std::string& id) {
+  TRY_ASSIGN(auto container, state_->find_container(id));
+  {
+    std::lock_guard lock(state_->mutex);
+    if (container->status.state != ContainerState::kRunning) return fail(Code::kUnavailable, "container " + id + " is not running");
+  }
+  auto pids = state_->cgroups.processes(container->cgroup);
+  std::sort(pids.begin(), pids.end());
+  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+  return pids;
 }
 
 }  // namespace reigen::runtime

@@ -7,6 +7,8 @@
 //   <run>/wrapper             the wrapper program
 //   <run>/c/<id>/             bundle: config.json, root, conmon's fifos and attach socket
 //   <run>/s/<id>/             pinned namespaces net, ipc, uts, and shm
+//   <run>/l/<retained>/       a retained layer's root, mounted once for all who have it
+//   <run>/v/<n>/              the same with mounts of a view's own
 //   <run>/exits/<id>          exit files of conmon
 //   <run>/crun/               crun's own state
 // <run> must be short: a socket's path holds 107 bytes. All cgroups are below /reigen-<instance>.
@@ -51,7 +53,7 @@ class CrunRuntime final : public Runtime {
   Result<ContainerStats> sandbox_stats(const std::string& id) override;
 
   Status create_container(const ContainerSpec& spec) override;
-  Status start_container(const std::string& id) override;
+  Status start_container(const std::string& id, StartOptions options = {}) override;
   Status stop_container(const std::string& id, const std::string& signal, Duration grace) override;
   Status kill_container(const std::string& id, int signal) override;
   Status pause_container(const std::string& id, bool paused) override;
@@ -62,9 +64,18 @@ class CrunRuntime final : public Runtime {
   Status update_container(const std::string& id, const Resources& resources) override;
   Result<ContainerStats> container_stats(const std::string& id, bool with_layer) override;
   Result<std::string> root_path(const std::string& id) override;
+  Result<std::unique_ptr<RootView>> view_container(const std::string& id) override;
+  Result<std::unique_ptr<RootView>> view_layer(const Root& root, const std::vector<Mount>& mounts) override;
+  Result<std::vector<LayerChange>> layer_changes(const Root& root) override;
+  Status copy_layer(const std::string& retained, const std::string& directory) override;
+  Status take_layer(const std::string& retained, const std::string& directory) override;
+  Result<uint64_t> layer_bytes(const std::string& retained) override;
+  std::vector<std::string> list_layers() override;
+  Result<std::vector<int>> processes(const std::string& id) override;
   Result<ExecResult> exec_sync(const std::string& id, const ExecSpec& spec, Duration timeout, size_t output_limit) override;
   Result<std::unique_ptr<Session>> exec(const std::string& id, const ExecSpec& spec) override;
   Result<std::unique_ptr<Session>> attach(const std::string& id, bool in) override;
+  Status resize(const std::string& id, int width, int height) override;
   Status reopen_log(const std::string& id) override;
 
   const std::string& wrapper_path() const;

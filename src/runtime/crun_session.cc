@@ -97,6 +97,8 @@ class ExecSession final : public Session {
     done(std::move(result));
   }
 
+  int pid() const override { return std::atoi(read_file(shared_->files.pid_file, 64).value_or("0").c_str()); }
+
   std::shared_ptr<ByteStream> input_, output_, errors_;
   Fd terminal_;
 
@@ -147,8 +149,12 @@ Result<Fd> receive_terminal(int listener, int process) {
   return terminal;
 }
 
-// Sets a variable, or adds it when it is not there yet.
+// Sets a variable, or adds it when it is not there yet; a name alone takes it away.
 void set_variable(std::vector<std::string>& env, const std::string& entry) {
+  if (entry.find('=') == std::string::npos) {
+    std::erase_if(env, [&](const auto& other) { return other.starts_with(entry + "="); });
+    return;
+  }
   std::string_view name = std::string_view(entry).substr(0, entry.find('=') + 1);
   auto found = std::find_if(env.begin(), env.end(), [&](const auto& other) { return other.starts_with(name); });
   if (found == env.end()) env.push_back(entry);
@@ -156,11 +162,12 @@ void set_variable(std::vector<std::string>& env, const std::string& entry) {
 }
 
 // The whole process is given as a file: what crun's flags leave out would be root's (user, groups, limits, noNewPrivileges).
-Status write_process_file(const CrunRuntime::Container& container, const ExecSpec& spec, const ExecFiles& files, const std::string& bundle) {
+Status write_process_file(const CrunRuntime::Container& container, const ExecSpec& spec, const ExecFiles& files, const std::string& bundle,
+                          const std::string& root) {
   TRY_ASSIGN(Record process, Record::load(bundle + "/process"));
-  std::string user = process.get("user"), rights = process.get("rights");
+  std::string user = process.get("user"), rights = process.get(spec.privileged ? "privileged_rights" : "rights");
   if (spec.user) {
-    TRY_ASSIGN(auto resolved, resolve_user_in(*spec.user, bundle + "/root"));
+    TRY_ASSIGN(auto resolved, resolve_user_in(*spec.user, root));
     user = oci_user(resolved);
   }
   auto env = process.all("env");
@@ -168,7 +175,9 @@ Status write_process_file(const CrunRuntime::Container& container, const ExecSpe
   for (const auto& entry : spec.env) set_variable(env, entry);
   std::string cwd = spec.cwd.empty() ? container.cwd : spec.cwd;
   JsonText json;
-  json.begin_object().boolean("terminal", spec.tty).raw("user", user).texts("args", spec.argv).texts("env", env).text("cwd", cwd.empty() ? "/" : cwd);
+  json.begin_object().boolean("terminal", spec.tty);
+  if (spec.tty) write_console_size(json, spec.console_width, spec.console_height);
+  json.raw("user", user).texts("args", spec.argv).texts("env", env).text("cwd", cwd.empty() ? "/" : cwd);
   return write_unsynced(files.process_file, json.take() + "," + rights.substr(1));
 }
 
@@ -195,7 +204,7 @@ Result<std::unique_ptr<Session>> CrunRuntime::exec(const std::string& id, const 
   std::string base = state_->bundle(id) + "/exec-" + number;
   ExecFiles files{base + ".pid", spec.tty ? state_->options.run_dir + "/a/x" + number : "", base + ".json"};
   if (spec.tty) ::unlink(files.console_socket.c_str());
-  TRY(write_process_file(*container, spec, files, state_->bundle(id)));
+  TRY(write_process_file(*container, spec, files, state_->bundle(id), state_->root_of(*container)));
   auto arguments = exec_arguments(*container, spec, files);
   Command command;
   command.argv = state_->crun_argv(std::move(arguments));
@@ -224,6 +233,7 @@ Result<std::unique_ptr<Session>> CrunRuntime::exec(const std::string& id, const 
       return fail(Code::kInvalidArgument, count > 0 ? std::string(text, static_cast<size_t>(count)) : terminal.error().message());
     }
     session->terminal_ = Fd(::fcntl(terminal->get(), F_DUPFD_CLOEXEC, 0));
+    if (spec.console_width > 0 || spec.console_height > 0) session->resize(spec.console_width, spec.console_height);  // not every crun does it
     auto both = make_fd_stream(state_->poller, std::move(*terminal), Fd());
     session->output_ = both;
     if (spec.in) session->input_ = both;
@@ -245,7 +255,7 @@ Result<ExecResult> CrunRuntime::exec_sync(const std::string& id, const ExecSpec&
   }
   std::string base = state_->bundle(id) + "/exec-" + std::to_string(state_->next_exec++);
   ExecFiles files{base + ".pid", "", base + ".json"};
-  TRY(write_process_file(*container, spec, files, state_->bundle(id)));
+  TRY(write_process_file(*container, spec, files, state_->bundle(id), state_->root_of(*container)));
   auto arguments = exec_arguments(*container, spec, files);
   Command command;
   command.argv = state_->crun_argv(std::move(arguments));
@@ -271,6 +281,12 @@ Result<std::unique_ptr<Session>> CrunRuntime::attach(const std::string& id, bool
   auto input = AttachInput::kNone;
   if (in && (container->stdin_open || container->tty)) input = container->stdin_once && !container->tty ? AttachInput::kEndsIt : AttachInput::kLeavesOpen;
   return attach_to_conmon(state_->poller, state_->bundle(id), container->tty, input);
+}
+
+Status CrunRuntime::resize(const std::string& id, int width, int height) {
+  TRY_ASSIGN(auto container, state_->find_container(id));
+  if (container->tty) resize_by_conmon(state_->bundle(id) + "/ctl", width, height);
+  return {};
 }
 
 }  // namespace reigen::runtime

@@ -63,7 +63,8 @@ Status HollowRuntime::create_container(const ContainerSpec& spec) {
   return {};
 }
 
-Status HollowRuntime::start_container(const std::string& id) {
+Status HollowRuntime::start_container(const std::string& id, StartOptions options) {
+  if (options.before_run) TRY(options.before_run());
   std::lock_guard lock(mutex_);
   auto it = containers_.find(id);
   if (it == containers_.end()) return missing(id);
@@ -117,6 +118,8 @@ std::vector<ContainerStatus> HollowRuntime::list_containers() {
 }
 
 Result<std::string> HollowRuntime::root_path(const std::string&) { return not_real(); }
+Result<std::unique_ptr<RootView>> HollowRuntime::view_container(const std::string&) { return not_real(); }
+Result<std::unique_ptr<RootView>> HollowRuntime::view_layer(const Root&, const std::vector<Mount>&) { return not_real(); }
 
 Result<ExecResult> HollowRuntime::exec_sync(const std::string&, const ExecSpec& spec, Duration, size_t) {
   ExecResult result;
@@ -126,5 +129,6 @@ Result<ExecResult> HollowRuntime::exec_sync(const std::string&, const ExecSpec& 
 
 Result<std::unique_ptr<Session>> HollowRuntime::exec(const std::string&, const ExecSpec&) { return not_real(); }
 Result<std::unique_ptr<Session>> HollowRuntime::attach(const std::string&, bool) { return not_real(); }
+Status HollowRuntime::resize(const std::string&, int, int) { return not_real(); }
 
 }  // namespace reigen::runtime

@@ -26,7 +26,7 @@ class HollowRuntime final : public Runtime {
   Result<ContainerStats> sandbox_stats(const std::string& id) override;
 
   Status create_container(const ContainerSpec& spec) override;
-  Status start_container(const std::string& id) override;
+  Status start_container(const std::string& id, StartOptions options = {}) override;
   Status stop_container(const std::string& id, const std::string& signal, Duration grace) override;
   Status kill_container(const std::string& id, int signal) override;
   Status pause_container(const std::string&, bool) override { return {}; }
@@ -37,9 +37,18 @@ class HollowRuntime final : public Runtime {
   Status update_container(const std::string&, const Resources&) override { return {}; }
   Result<ContainerStats> container_stats(const std::string& id, bool with_layer) override;
   Result<std::string> root_path(const std::string& id) override;
+  Result<std::unique_ptr<RootView>> view_container(const std::string& id) override;
+  Result<std::unique_ptr<RootView>> view_layer(const Root& root, const std::vector<Mount>& mounts) override;
+  Result<std::vector<LayerChange>> layer_changes(const Root&) override { return std::vector<LayerChange>(); }
+  Status copy_layer(const std::string&, const std::string&) override { return {}; }
+  Status take_layer(const std::string&, const std::string&) override { return {}; }
+  Result<uint64_t> layer_bytes(const std::string&) override { return 0; }
+  std::vector<std::string> list_layers() override { return {}; }
+  Result<std::vector<int>> processes(const std::string&) override { return std::vector<int>(); }
   Result<ExecResult> exec_sync(const std::string& id, const ExecSpec& spec, Duration timeout, size_t output_limit) override;
   Result<std::unique_ptr<Session>> exec(const std::string& id, const ExecSpec& spec) override;
   Result<std::unique_ptr<Session>> attach(const std::string& id, bool in) override;
+  Status resize(const std::string& id, int width, int height) override;
   Status reopen_log(const std::string&) override { return {}; }
 
   // For tests: the container ends by itself.

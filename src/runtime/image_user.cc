@@ -31,6 +31,14 @@ std::optional<uint32_t> number(std::string_view text) {
   return value;
 }
 
+// A number, but none of an id.
+bool out_of_range(std::string_view text) {
+  int64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  bool whole = !text.empty() && end == text.data() + text.size();
+  return whole && (error == std::errc::result_out_of_range || value < 0 || value > 0x7fffffff);
+}
+
 struct PasswdEntry {
   std::string name, home;
   uint32_t uid = 0, gid = 0;
@@ -83,6 +91,7 @@ Result<ResolvedUser> resolve_user(const User& user, std::string_view passwd, std
     name = name.substr(0, colon);
   }
   ResolvedUser out;
+  if (out_of_range(name) || out_of_range(group_name)) return fail(Code::kInvalidArgument, "uids and gids must be in range 0-2147483647");
   std::optional<uint32_t> uid = number(name);
   if (user.uid) uid = static_cast<uint32_t>(*user.uid);
   if (!uid && name.empty()) uid = 0;
@@ -102,6 +111,11 @@ Result<ResolvedUser> resolve_user(const User& user, std::string_view passwd, std
   if (user.groups_of_image && entry) add_memberships(group, entry->name, out.groups);
   out.groups.push_back(out.gid);  // so that a file's group "web: none" holds for its members too (CVE-2022-2995)
   for (int64_t gid : user.supplementary) out.groups.push_back(static_cast<uint32_t>(gid));
+  for (const auto& wanted : user.supplementary_names) {
+    auto gid = find_group(group, wanted);
+    if (!gid) return fail(Code::kInvalidArgument, "Unable to find group " + wanted + ": no matching entries in group file");
+    out.groups.push_back(*gid);
+  }
   std::sort(out.groups.begin(), out.groups.end());
   out.groups.erase(std::unique(out.groups.begin(), out.groups.end()), out.groups.end());
   return out;

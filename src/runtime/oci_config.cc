@@ -1,7 +1,7 @@
 #include "runtime/oci_config.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "runtime/capabilities.h"
 #include "runtime/json_text.h"
+#include "runtime/seccomp_cache.h"
 #include "runtime/seccomp_profile.h"
 
 namespace reigen::runtime {
@@ -21,6 +22,24 @@ void write_mount(JsonText& json, const std::string& destination, const std::stri
   json.begin_object().text("destination", destination).text("type", type).text("source", source).texts("options", options).end_object();
 }
 
+// crun mounts a bind anew with these options alone: what else holds at the source (read-only, no suid programs …) would end there.
+Options bind_options(const Mount& mount) {
+  struct Kind {
+    unsigned long flag;
+    const char *set, *clear;
+  };
+  static constexpr Kind kKinds[] = {{ST_RDONLY, "ro", "rw"}, {ST_NOSUID, "nosuid", "suid"}, {ST_NODEV, "nodev", "dev"}, {ST_NOEXEC, "noexec", "exec"}};
+  Options out = mount.options;
+  struct statvfs source{};
+  if (mount.type != "bind" || ::statvfs(mount.source.c_str(), &source) != 0) return out;
+  for (const Kind& kind : kKinds) {
+    if ((source.f_flag & kind.flag) == 0) continue;
+    std::erase_if(out, [&](const std::string& option) { return option == kind.clear || option == kind.set; });
+    out.emplace_back(kind.set);
+  }
+  return out;
+}
+
 void write_user(JsonText& json, std::string_view key, const ResolvedUser& user) {
   json.begin_object(key).number("uid", user.uid).number("gid", user.gid);
   json.begin_array("additionalGids");
@@ -28,27 +47,14 @@ void write_user(JsonText& json, std::string_view key, const ResolvedUser& user) 
   json.end_array().end_object();
 }
 
-struct RlimitName {
-  const char* name;
-  int resource;
-};
-constexpr RlimitName kRlimits[] = {{"RLIMIT_AS", RLIMIT_AS},         {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_CPU", RLIMIT_CPU},
-                                   {"RLIMIT_DATA", RLIMIT_DATA},     {"RLIMIT_FSIZE", RLIMIT_FSIZE},       {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-                                   {"RLIMIT_NOFILE", RLIMIT_NOFILE}, {"RLIMIT_NPROC", RLIMIT_NPROC},       {"RLIMIT_RSS", RLIMIT_RSS},
-                                   {"RLIMIT_STACK", RLIMIT_STACK},   {"RLIMIT_NICE", RLIMIT_NICE},         {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-                                   {"RLIMIT_LOCKS", RLIMIT_LOCKS},   {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-                                   {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
-
 Status write_rlimits(JsonText& json, const ContainerSpec& spec, std::vector<std::string>* warnings) {
   json.begin_array("rlimits");
   for (Rlimit limit : spec.rlimits) {
-    auto known = std::find_if(std::begin(kRlimits), std::end(kRlimits), [&](const auto& entry) { return limit.name == entry.name; });
-    if (known == std::end(kRlimits)) return fail(Code::kInvalidArgument, "unknown resource limit " + limit.name);
-    rlimit own{};
-    ::getrlimit(static_cast<__rlimit_resource>(known->resource), &own);
-    if (limit.hard > own.rlim_max && !may_raise_limits()) {
-      if (warnings) warnings->push_back(limit.name + " stays at " + std::to_string(own.rlim_max) + ": this process may not raise it");
-      limit.hard = own.rlim_max;
+    auto most = highest_limit(limit.name);
+    if (!most) return fail(Code::kInvalidArgument, "unknown resource limit " + limit.name);
+    if (limit.hard > *most && !may_raise_limits()) {
+      if (warnings) warnings->push_back(limit.name + " stays at " + std::to_string(*most) + ": this process may not raise it");
+      limit.hard = *most;
       limit.soft = std::min(limit.soft, limit.hard);
     }
     json.begin_object().text("type", limit.name).number("soft", static_cast<int64_t>(limit.soft));
@@ -57,8 +63,6 @@ Status write_rlimits(JsonText& json, const ContainerSpec& spec, std::vector<std:
   json.end_array();
   return {};
 }
-
-int own_oom_score() { return std::atoi(read_file("/proc/self/oom_score_adj", 64).value_or("0").c_str()); }
 
 void write_oom_score(JsonText& json, const ContainerSpec& spec, std::vector<std::string>* warnings) {
   if (!spec.oom_score_adj) return;
@@ -87,12 +91,14 @@ Status write_process(JsonText& json, const ContainerSpec& spec, const OciContext
                      std::vector<std::string>* warnings) {
   std::vector<std::string> argv = spec.argv;
   if (argv.empty()) return fail(Code::kInvalidArgument, "no command specified");
-  if (spec.init) argv.insert(argv.begin(), {"/dev/init", "init"});
+  if (spec.init) argv.insert(argv.begin(), {"/dev/docker-init", "--"});
   json.begin_object("process").boolean("terminal", spec.tty);
+  if (spec.tty) write_console_size(json, spec.console_width, spec.console_height);
   write_user(json, "user", context.user);
   json.texts("args", argv).texts("env", process_environment(spec, context.user)).text("cwd", spec.cwd.empty() ? "/" : spec.cwd);
   TRY(write_rights(json, spec, capabilities, warnings));
   write_oom_score(json, spec, warnings);
+  if (!spec.security.apparmor_profile.empty()) json.text("apparmorProfile", spec.security.apparmor_profile);
   json.end_object();
   return {};
 }
@@ -114,9 +120,9 @@ void write_mounts(JsonText& json, const ContainerSpec& spec, const OciContext& c
   standard("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"});
   standard("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", privileged ? "rw" : "ro"});
   standard("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", privileged ? "rw" : "ro"});
-  if (!overridden("/dev/shm")) write_mount(json, "/dev/shm", "bind", context.shm_path, {"rbind", "nosuid", "noexec", "nodev"});
-  if (spec.init) write_mount(json, "/dev/init", "bind", context.init_path, {"bind", "ro"});
-  for (const auto& mount : user) write_mount(json, mount.destination, mount.type, mount.source, mount.options);
+  if (!overridden("/dev/shm") && !context.shm_path.empty()) write_mount(json, "/dev/shm", "bind", context.shm_path, {"rbind", "nosuid", "noexec", "nodev"});
+  if (spec.init) write_mount(json, "/dev/docker-init", "bind", context.init_path, {"bind", "ro"});
+  for (const auto& mount : user) write_mount(json, mount.destination, mount.type, mount.source, bind_options(mount));
   json.end_array();
 }
 
@@ -133,7 +139,7 @@ void write_namespaces(JsonText& json, const OciContext& context) {
   if (!context.ipc_namespace.empty()) write_namespace(json, "ipc", context.ipc_namespace);
   if (!context.uts_namespace.empty()) write_namespace(json, "uts", context.uts_namespace);
   if (!context.host_pid) write_namespace(json, "pid", context.pid_namespace);
-  if (context.cgroup_v2) write_namespace(json, "cgroup", "");
+  if (context.cgroup_namespace) write_namespace(json, "cgroup", "");
   json.end_array();
 }
 
@@ -171,7 +177,7 @@ void write_devices(JsonText& json, const std::vector<Device>& devices) {
   json.end_array();
 }
 
-void write_resources(JsonText& json, const ContainerSpec& spec, const std::vector<Device>& devices) {
+void write_resources(JsonText& json, const ContainerSpec& spec, const std::vector<Device>& devices, bool swap_accounting) {
   const Resources& limits = spec.resources;
   json.begin_object("resources").begin_array("devices");
   if (spec.security.privileged) {
@@ -181,23 +187,44 @@ void write_resources(JsonText& json, const ContainerSpec& spec, const std::vecto
     write_device_rule(json, true, "c", -1, -1, "m");
     write_device_rule(json, true, "b", -1, -1, "m");
     for (const auto& device : devices) write_device_rule(json, true, device.type == 'b' ? "b" : "c", device.major, device.minor, device.access);
+    for (const auto& rule : spec.device_rules) {
+      const char* type = rule.type == 'b' ? "b" : rule.type == 'c' ? "c" : "a";
+      write_device_rule(json, rule.allow, type, rule.major, rule.minor, rule.access);
+    }
   }
   json.end_array();
-  if (limits.cpu_shares || limits.cpu_quota_us || !limits.cpuset_cpus.empty() || !limits.cpuset_mems.empty()) {
+  if (limits.cpu_shares || limits.cpu_quota_us || limits.cpu_period_us || !limits.cpuset_cpus.empty() || !limits.cpuset_mems.empty()) {
     json.begin_object("cpu");
     if (limits.cpu_shares) json.number("shares", static_cast<int64_t>(limits.cpu_shares));
-    if (limits.cpu_quota_us)
-      json.number("quota", limits.cpu_quota_us).number("period", static_cast<int64_t>(limits.cpu_period_us ? limits.cpu_period_us : 100'000));
+    if (limits.cpu_quota_us) json.number("quota", limits.cpu_quota_us);
+    if (limits.cpu_quota_us || limits.cpu_period_us) json.number("period", static_cast<int64_t>(limits.cpu_period_us ? limits.cpu_period_us : 100'000));
     if (!limits.cpuset_cpus.empty()) json.text("cpus", limits.cpuset_cpus);
     if (!limits.cpuset_mems.empty()) json.text("mems", limits.cpuset_mems);
     json.end_object();
   }
   if (limits.memory_limit) {
     json.begin_object("memory").number("limit", limits.memory_limit);
-    if (limits.memory_swap) json.number("swap", limits.memory_swap);
+    if (limits.memory_swap && swap_accounting) json.number("swap", limits.memory_swap);
     json.end_object();
   }
   if (limits.pids_limit) json.begin_object("pids").number("limit", limits.pids_limit).end_object();
+  json.end_object();
+}
+
+void write_sysctls(JsonText& json, const std::vector<std::string>& assignments) {
+  if (assignments.empty()) return;
+  json.begin_object("sysctl");
+  for (const auto& assignment : assignments) {
+    auto equals = assignment.find('=');
+    json.text(assignment.substr(0, equals), assignment.substr(std::min(equals, assignment.size() - 1) + 1));
+  }
+  json.end_object();
+}
+
+void write_annotations(JsonText& json, const std::map<std::string, std::string>& annotations) {
+  if (annotations.empty()) return;
+  json.begin_object("annotations");
+  for (const auto& [name, value] : annotations) json.text(name, value);
   json.end_object();
 }
 
@@ -213,15 +240,21 @@ const char* root_propagation(const ContainerSpec& spec) {
   return wanted;
 }
 
-Status write_seccomp(JsonText& json, const Security& security, const std::vector<std::string>& capabilities) {
-  if (security.privileged || security.seccomp == SeccompKind::kUnconfined) return {};
-  if (security.seccomp == SeccompKind::kRuntimeDefault) {
-    json.raw("seccomp", default_seccomp_json(capabilities));
-    return {};
-  }
-  TRY_ASSIGN(std::string profile, read_file(security.seccomp_file, 4 << 20));
-  json.raw("seccomp", profile);
-  return {};
+// Empty: there is none.
+Result<std::string> seccomp_profile(const Security& security, const std::vector<std::string>& capabilities) {
+  if (security.privileged || security.seccomp == SeccompKind::kUnconfined) return "";
+  if (security.seccomp == SeccompKind::kRuntimeDefault) return default_seccomp_json(capabilities);
+  return read_file(security.seccomp_file, 4 << 20);
+}
+
+// The profile stands in the configuration too: it has the filter's flags, and what does not know the annotation compiles it.
+std::map<std::string, std::string> annotations_of(const ContainerSpec& spec, const OciContext& context, const std::string& profile) {
+  auto out = spec.annotations;
+  auto own = out.lower_bound("run.oci.seccomp");
+  bool decided = own != out.end() && own->first.starts_with("run.oci.seccomp");
+  if (profile.empty() || decided || !context.compiled_seccomp) return out;
+  if (auto filter = context.compiled_seccomp(profile); !filter.empty()) out[SeccompCache::kAnnotation] = std::move(filter);
+  return out;
 }
 
 }  // namespace
@@ -256,6 +289,10 @@ std::vector<std::string> process_environment(const ContainerSpec& spec, const Re
   return env;
 }
 
+void write_console_size(JsonText& json, int width, int height) {
+  if (width > 0 || height > 0) json.begin_object("consoleSize").number("height", height).number("width", width).end_object();
+}
+
 std::string oci_user(const ResolvedUser& user) {
   JsonText json;
   write_user(json, {}, user);
@@ -281,17 +318,22 @@ Result<std::string> oci_config(const ContainerSpec& spec, const OciContext& cont
   json.begin_object("root").text("path", context.root).boolean("readonly", spec.security.readonly_root).end_object();
   TRY(write_process(json, spec, context, capabilities, warnings));
   write_mounts(json, spec, context);
+  TRY_ASSIGN(std::string profile, seccomp_profile(spec.security, capabilities));
+  write_annotations(json, annotations_of(spec, context, profile));
   json.begin_object("linux").text("cgroupsPath", context.cgroup_path);
   write_namespaces(json, context);
   std::vector<Device> devices = spec.devices;
   if (spec.security.privileged) add_host_devices("/dev", devices);
   write_devices(json, devices);
-  write_resources(json, spec, devices);
+  write_resources(json, spec, devices, context.swap_accounting);
+  if (spec.resources.memory_swap && !context.swap_accounting && warnings) warnings->push_back("this host does not account swap, so its limit is left out");
+  write_sysctls(json, context.sysctls);
   if (const char* propagation = root_propagation(spec)) json.text("rootfsPropagation", propagation);
-  if (!spec.security.privileged && !spec.security.unmasked_proc) {
-    json.texts("maskedPaths", masked_paths()).texts("readonlyPaths", readonly_paths());
-  }
-  TRY(write_seccomp(json, spec.security, capabilities));
+  bool masked = !spec.security.privileged && !spec.security.unmasked_proc;
+  static const std::vector<std::string> none;
+  json.texts("maskedPaths", spec.security.masked_paths.value_or(masked ? masked_paths() : none));
+  json.texts("readonlyPaths", spec.security.readonly_paths.value_or(masked ? readonly_paths() : none));
+  if (!profile.empty()) json.raw("seccomp", profile);
   return json.end_object().end_object().take();
 }
 

@@ -6,7 +6,8 @@
 //   sandbox DIR NAMESPACES HOSTNAME DOMAIN [SYSCTL=VALUE…]
 //                                 makes namespaces (letters: n network, i ipc, u uts, p pid) and pins them as files in DIR; with p
 //                                 an init stays behind, whose pid is printed
-//   init PROGRAM ARGS…            PID 1 of a container: forwards signals, reaps, ends with the program's code
+//   init PROGRAM ARGS…            PID 1 of a container: forwards signals, reaps, ends with the program's code (127: it is not there, 126: it
+//                                 cannot be executed)
 //   socket NETNS FAMILY TYPE      makes a socket in a network namespace and sends it over descriptor 3
 //
 // No heap, no stdio, no C++ runtime: it must start in well under a millisecond and an init must hold next to no memory.
@@ -36,7 +37,7 @@ constexpr int kOwnError = 125;
 
 void say(const char* text) { [[maybe_unused]] auto n = ::write(2, text, ::strlen(text)); }
 
-[[noreturn]] void die(const char* what, const char* detail = "") {
+void complain(const char* what, const char* detail) {
   const char* reason = ::strerror(errno);
   say("reigen-wrapper: ");
   say(what);
@@ -45,6 +46,10 @@ void say(const char* text) { [[maybe_unused]] auto n = ::write(2, text, ::strlen
   say(": ");
   say(reason);
   say("\n");
+}
+
+[[noreturn]] void die(const char* what, const char* detail = "") {
+  complain(what, detail);
   ::_exit(kOwnError);
 }
 
@@ -78,7 +83,8 @@ void hide_unified() {
   if (::statfs("/sys/fs/cgroup/unified", &unified) != 0 || unified.f_type != CGROUP2_SUPER_MAGIC) return;
   if (::unshare(CLONE_NEWNS) != 0) die("unshare a mount namespace");
   if (::mount(nullptr, "/sys/fs/cgroup", nullptr, MS_PRIVATE | MS_REC, nullptr) != 0) die("make private /sys/fs/cgroup");
-  if (::umount2("/sys/fs/cgroup/unified", MNT_DETACH) != 0) die("unmount /sys/fs/cgroup/unified");
+  // Covered, not unmounted: the kernel lets an unmount wait for all processors. crun makes folders there as in any hierarchy.
+  if (::mount("none", "/sys/fs/cgroup/unified", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") != 0) die("cover /sys/fs/cgroup/unified");
 }
 
 int run(char** argv, char** envp) {
@@ -203,7 +209,9 @@ int init(char** argv, char** envp) {
       ::signal(SIGTTOU, SIG_DFL);
     }
     ::execvpe(argv[0], argv, envp);
-    die("start", argv[0]);
+    int code = errno == ENOENT || errno == ENOTDIR ? 127 : 126;
+    complain("start", argv[0]);
+    ::_exit(code);
   }
   forwarded_to = child;
   for (;;) {
@@ -242,6 +250,9 @@ int make_socket(int argc, char** argv) {
 
 int main(int argc, char** argv, char** envp) {
   const char* mode = argc > 1 ? argv[1] : "";
+  // As "docker-init -- PROGRAM ARGS…", which is what ps shows.
+  const char* slash = ::strrchr(argv[0], '/');
+  if (argc > 2 && ::strcmp(slash ? slash + 1 : argv[0], "docker-init") == 0) return init(argv + 2, envp);
   if (argc > 2 && ::strcmp(mode, "run") == 0) return run(argv + 2, envp);
   if (argc > 2 && ::strcmp(mode, "join") == 0) return join(argc - 2, argv + 2, envp);
   if (::strcmp(mode, "sandbox") == 0) return sandbox(argc - 2, argv + 2);
