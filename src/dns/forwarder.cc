@@ -58,8 +58,9 @@ const std::vector<IpAddress>& Forwarder::servers() {
   return servers_;
 }
 
-void Forwarder::forward(std::string_view message, const Query& query, bool tcp, size_t limit, Reply reply) {
+void Forwarder::forward(std::string_view message, const Query& query, bool tcp, size_t limit, Reply reply, std::vector<IpAddress> servers) {
   auto pending = std::make_shared<Pending>();
+  pending->servers = std::move(servers);
   pending->query = query;
   pending->limit = limit;
   pending->reply = std::move(reply);
@@ -82,7 +83,7 @@ void Forwarder::follow(Resolution start, const Query& query, size_t limit, Reply
 }
 
 void Forwarder::begin(std::shared_ptr<Pending> pending) {
-  pending->servers = servers();
+  if (pending->servers.empty()) pending->servers = servers();
   if (pending_.size() >= kMaxPending || pending->servers.empty()) return give_up(pending);
   pending->number = ++last_number_;
   pending_[pending->number] = pending;

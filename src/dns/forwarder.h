@@ -27,8 +27,8 @@ class Forwarder {
   Forwarder(EventLoop& loop, ForwarderOptions options);
   ~Forwarder();
 
-  // Passes a query on and its answer back, over TCP when it came so.
-  void forward(std::string_view message, const Query& query, bool tcp, size_t limit, Reply reply);
+  // Passes a query on and its answer back, over TCP when it came so. `servers`: instead of the upstreams.
+  void forward(std::string_view message, const Query& query, bool tcp, size_t limit, Reply reply, std::vector<IpAddress> servers = {});
   // Finishes an answer whose last alias leads to others.
   void follow(Resolution start, const Query& query, size_t limit, Reply reply);
 

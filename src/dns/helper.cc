@@ -1,12 +1,9 @@
 #include "dns/helper.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +14,11 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "dns/loopback_ports.h"
+#include "dns/mapped_file.h"
 #include "dns/name_server.h"
+#include "dns/sandbox_sockets.h"
 #include "dns/upstreams.h"
+#include "linux/file_limit.h"
 #include "linux/route_socket.h"
 #include "network/helper_process.h"
 #include "network/names.h"
@@ -28,38 +28,19 @@ namespace reigen::dns {
 namespace {
 
 // Raised with every change of the helper or of the files between it and the server: an older helper is then replaced.
-constexpr int kVersion = 1;
-constexpr size_t kMaxPortFile = 1 << 20;
+constexpr int kVersion = 3;
+constexpr size_t kMaxPortFile = 8 << 20;
 constexpr auto kStartLimit = std::chrono::seconds(3);
-
-// A file mapped, not read: its pages are the page cache's.
-class MappedFile {
- public:
-  MappedFile() = default;
-  explicit MappedFile(const std::string& path) {
-    Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat info{};
-    if (!fd || fstat(fd.get(), &info) != 0 || info.st_size == 0) return;
-    void* mapped = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd.get(), 0);
-    if (mapped != MAP_FAILED) text_ = {static_cast<const char*>(mapped), static_cast<size_t>(info.st_size)};
-  }
-  MappedFile(MappedFile&& other) noexcept : text_(std::exchange(other.text_, {})) {}
-  MappedFile& operator=(MappedFile&& other) noexcept {
-    std::swap(text_, other.text_);
-    return *this;
-  }
-  ~MappedFile() {
-    if (!text_.empty()) munmap(const_cast<char*>(text_.data()), text_.size());
-  }
-  std::string_view text() const { return text_; }
-
- private:
-  std::string_view text_;
-};
 
 class Helper {
  public:
-  Helper(EventLoop& loop, std::string run_directory) : loop_(loop), run_directory_(std::move(run_directory)), ports_(loop) {}
+  Helper(EventLoop& loop, std::string run_directory, const IpAddress& listen)
+      : loop_(loop),
+        run_directory_(std::move(run_directory)),
+        ports_(loop),
+        sandboxes_(
+            loop, {.run_directory = run_directory_, .upstreams = [listen] { return host_nameservers("", {listen}); }, .read_ports = [this] { read_ports(); }}) {
+  }
 
   Status start(const std::string& instance, const IpAddress& listen, uint16_t port) {
     TRY(take_address(instance, listen));
@@ -70,10 +51,15 @@ class Helper {
     TRY_ASSIGN(server_, NameServer::open(loop_, std::move(options)));
     TRY(watch_files());
     TRY(watch_signals());
+    TRY(sandboxes_.listen_for_sync());
     read_records();
     read_ports();
+    sandboxes_.read_names();
     return {};
   }
+
+  // A millisecond each: after others know that this helper lives.
+  void open_sandboxes() { sandboxes_.read_sandboxes(); }
 
  private:
   // With a label, so that it can be found and removed by the instance's name.
@@ -95,18 +81,23 @@ class Helper {
 
   void on_files() {
     alignas(inotify_event) char buffer[4096];
-    bool records = false, ports = false;
+    bool records = false, ports = false, names = false, sandboxes = false;
     for (ssize_t length; (length = read(inotify_.get(), buffer, sizeof buffer)) > 0;) {
       for (char* at = buffer; at < buffer + length;) {
         auto* event = reinterpret_cast<inotify_event*>(at);
         std::string_view name = event->len > 0 ? event->name : "";
-        records |= name == "dns-records" || (event->mask & IN_Q_OVERFLOW);
-        ports |= name == "hostports" || (event->mask & IN_Q_OVERFLOW);
+        bool any = event->mask & IN_Q_OVERFLOW;
+        records |= any || name == "dns-records";
+        ports |= any || name == "hostports";
+        names |= any || name == "docker-names";
+        sandboxes |= any || name == "docker-sandboxes";
         at += sizeof(inotify_event) + event->len;
       }
     }
     if (records) read_records();
     if (ports) read_ports();
+    if (names) sandboxes_.read_names();
+    if (sandboxes) sandboxes_.read_sandboxes();
   }
 
   void read_records() {
@@ -137,16 +128,15 @@ class Helper {
   MappedFile records_;
   std::unique_ptr<NameServer> server_;
   LoopbackPorts ports_;
+  SandboxSockets sandboxes_;
 };
 
 Status serve(const std::string& instance, const std::string& run_directory, const IpAddress& listen, uint16_t port) {
-  mallopt(M_ARENA_MAX, 1);
   TRY_ASSIGN(auto loop, EventLoop::make());
-  Helper helper(*loop, run_directory);
+  Helper helper(*loop, run_directory, listen);
   TRY(helper.start(instance, listen, port));
   TRY_ASSIGN(uint64_t start_time, process_start_time(getpid()));
   TRY(network::write_helper_record(run_directory, {getpid(), start_time, kVersion}));
-  malloc_trim(0);
   loop->run();
   return {};
 }
@@ -168,6 +158,7 @@ std::string last_line(const std::string& path) {
 std::string records_path(const std::string& run_directory) { return run_directory + "/dns-records"; }
 
 int run_dns_helper(int argc, char** argv) {
+  linux::raise_file_limit();
   auto listen = argc >= 3 ? IpAddress::parse(argv[2]) : std::nullopt;
   if (!listen) {
     write_log(LogLevel::kError, "dns", "use: dns-helper <instance> <run directory> <address> [port]");

@@ -1,4 +1,5 @@
-// The network helper: a process of its own that goes on while the server is down. It answers names and serves host ports on [::1].
+// The network helper: a process of its own that goes on while the server is down. It answers names, of the cluster and in Docker's containers, and serves
+// host ports that the kernel cannot translate.
 #pragma once
 
 #include <string>
@@ -9,7 +10,7 @@
 namespace reigen::dns {
 
 // The hidden subcommand's main: `reigen dns-helper <instance> <run directory> <cluster DNS address> [port]`; argv begins with the first of these.
-// Puts the address on the loopback link, listens there, reads <run directory>/dns-records and <run directory>/hostports and follows
+// Puts the address on the loopback link, listens there, reads dns-records, hostports, docker-names and docker-sandboxes in the run directory and follows
 // their changes. Ends with SIGTERM or SIGINT.
 int run_dns_helper(int argc, char** argv);
 

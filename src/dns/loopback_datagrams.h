@@ -1,4 +1,4 @@
-// Host ports of UDP on [::1]: datagrams are copied, with a socket to the pod for each client, so that answers find their way back.
+// Host ports of UDP that the kernel cannot translate: datagrams are copied, with a socket to the pod for each client, so that answers find their way back.
 #pragma once
 
 #include <map>
@@ -18,15 +18,22 @@ struct LoopbackTarget {
   bool operator==(const LoopbackTarget&) const = default;
 };
 
-// At most 256 clients; of more, the one that was silent longest is forgotten, as is one that was silent for a minute. What a socket's
+// Where is listened.
+struct ListenAddress {
+  IpAddress address;
+  uint16_t port = 0;
+  auto operator<=>(const ListenAddress&) const = default;
+};
+
+// At most 1024 clients; of more, the one that was silent longest is forgotten, as is one that was silent for a minute. What a socket's
 // buffer does not take is lost, as datagrams are. Lives as long as the loop runs.
 class LoopbackDatagrams {
  public:
   explicit LoopbackDatagrams(EventLoop& loop);
   ~LoopbackDatagrams();
 
-  // By host port. A client of a port whose target changed is forgotten.
-  void set(const std::map<uint16_t, LoopbackTarget>& wanted);
+  // A client of a port whose target changed is forgotten.
+  void set(const std::map<ListenAddress, LoopbackTarget>& wanted);
 
  private:
   struct Listener {
@@ -35,21 +42,22 @@ class LoopbackDatagrams {
   };
   struct Client {
     Fd fd;  // connected to the pod
-    uint16_t host_port = 0;
+    ListenAddress at;
     SocketAddress peer;
+    IpAddress asked;  // the host's address it wrote to: the answer comes from there
     TimePoint last_used{};
   };
-  using Key = std::pair<uint16_t, std::string>;  // host port and the peer's address
-  void receive(uint16_t port);
+  using Key = std::pair<ListenAddress, std::string>;  // and the peer's address
+  void receive(const ListenAddress& at);
   void answer(const Key& key);
-  Client* client_of(uint16_t port, const SocketAddress& peer);
+  Client* client_of(const ListenAddress& at, const SocketAddress& peer);
   void forget(std::map<Key, Client>::iterator client);
-  void forget_port(uint16_t port);
+  void forget_port(const ListenAddress& at);
   TimePoint next_end() const;
   void end_silent(TimePoint now);
 
   EventLoop& loop_;
-  std::map<uint16_t, Listener> listeners_;
+  std::map<ListenAddress, Listener> listeners_;
   std::map<Key, Client> clients_;
 };
 

@@ -4,10 +4,8 @@
 
 #include "api/corev1.h"
 #include "api/discoveryv1.h"
-#include "base/files.h"
-#include "base/guarded.h"
-#include "base/log.h"
 #include "dns/helper.h"
+#include "dns/helper_file.h"
 #include "dns/records.h"
 
 namespace reigen::dns {
@@ -17,52 +15,26 @@ using api::corev1::Service;
 using api::discoveryv1::EndpointSlice;
 
 namespace {
-constexpr auto kGather = std::chrono::milliseconds(10);
-constexpr auto kRetry = std::chrono::seconds(1);
-constexpr int kPause = 4;  // times what a write took: many services that change all the time cost a fifth of a core, not a whole one
 constexpr int kInformers = 3;
 }  // namespace
 
-struct Publisher::State : std::enable_shared_from_this<State> {
+struct Publisher::State {
   State(client::Informers& informers, Executor& executor, PublisherOptions options_in)
       : options(std::move(options_in)),
         namespaces(informers.of<Namespace>()),
         services(informers.of<Service>()),
         slices(informers.of<EndpointSlice>()),
-        executor(executor),
-        strand(executor) {}
+        file(executor, records_path(options.run_directory), [this] { return text(); }) {}
 
-  struct Work {
-    bool scheduled = false;
-    TimePoint not_before{};
-    int synced = 0;
-  };
-
-  void mark(bool synced_one) {
-    auto access = work.lock();
-    if (synced_one) access->synced++;
-    if (access->synced == kInformers) schedule(*access, synced_one ? Duration::zero() : Duration(kGather));
+  void changed() {
+    if (synced == kInformers) file.changed();
   }
 
-  void schedule(Work& access, Duration delay) {
-    if (access.scheduled) return;
-    access.scheduled = true;
-    strand.after(delay, tasks.wrap([self = shared_from_this()] { self->write(); }));
+  void note_synced() {
+    if (++synced == kInformers) file.write_soon();
   }
 
-  void write() {
-    TimePoint begun = executor.clock().now();
-    {
-      auto access = work.lock();
-      access->scheduled = false;
-      if (begun < access->not_before) return schedule(*access, access->not_before - begun);
-    }
-    publish();
-    TimePoint ended = executor.clock().now();
-    work.lock()->not_before = ended + kPause * (ended - begun);
-  }
-
-  void publish() {
+  std::string text() {
     RecordInput input;
     input.domain = options.domain;
     input.cidrs = options.cidrs;
@@ -70,29 +42,15 @@ struct Publisher::State : std::enable_shared_from_this<State> {
     for (const auto& one : namespaces.list()) input.namespaces.push_back(one->metadata.name);
     input.services = services.list();
     input.slices = slices.list();
-    std::string text = build_records(input);
-    if (ready && text == last) return;
-    Status done = write_file(records_path(options.run_directory), text, 0644);
-    if (!done) {
-      LOG(kError, "dns", "{}", done.error().message());
-      auto access = work.lock();
-      schedule(*access, kRetry);
-      return;
-    }
-    last = std::move(text);
-    ready = true;
+    return build_records(input);
   }
 
   PublisherOptions options;
   client::Informer<Namespace> namespaces;
   client::Informer<Service> services;
   client::Informer<EndpointSlice> slices;
-  Executor& executor;
-  Strand strand;
-  Guarded<Work> work;
-  std::string last;
-  std::atomic<bool> ready = false;
-  TaskGroup tasks;
+  std::atomic<int> synced = 0;
+  HelperFile file;
 };
 
 Publisher::Publisher(client::Informers& informers, Executor& executor, PublisherOptions options)
@@ -105,10 +63,10 @@ void Publisher::start() {
   auto follow = [weak](auto& informer) {
     informer.on_change(
         [weak](const auto&, const auto&) {
-          if (auto state = weak.lock()) state->mark(false);
+          if (auto state = weak.lock()) state->changed();
         },
         [weak] {
-          if (auto state = weak.lock()) state->mark(true);
+          if (auto state = weak.lock()) state->note_synced();
         });
   };
   follow(state_->namespaces);
@@ -116,8 +74,8 @@ void Publisher::start() {
   follow(state_->slices);
 }
 
-void Publisher::stop() { state_->tasks.stop(); }
+void Publisher::stop() { state_->file.stop(); }
 
-bool Publisher::ready() const { return state_->ready; }
+bool Publisher::ready() const { return state_->file.ready(); }
 
 }  // namespace reigen::dns
