@@ -29,6 +29,7 @@ Status run_clean(const CleanOptions& options);
 // Prints a line a finding; 0 when a cluster can run here, else 1.
 int run_check();
 int run_image(const std::vector<std::string>& arguments);
+int run_compose(const std::vector<std::string>& arguments);
 
 // Programs that reigen starts itself: not for users. nullopt when argv names none.
 std::optional<int> run_hidden(int argc, char** argv);

@@ -19,6 +19,7 @@
 #include "apiserver/local_transport.h"
 #include "apiserver/openapi/openapi_provider.h"
 #include "base/log.h"
+#include "cli/docker_controllers.h"
 #include "cli/host_facts.h"
 #include "cli/kubeconfig.h"
 #include "client/informer.h"
@@ -197,6 +198,7 @@ void ControlPlane::State::start_controllers() {
                                                                         },
                                                                         pki.ca.certificate_pem});
   controllers = controllers::make_all_controllers(*context);
+  if (auto docker = make_docker_controller(*context, options)) controllers.push_back(std::move(docker));
   for (auto& controller : controllers) controller->start();
   informers->start();
 }

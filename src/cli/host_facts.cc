@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <memory>
 #include <sstream>
 
@@ -54,9 +53,12 @@ std::vector<std::string> host_addresses() {
     if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || !(at->ifa_flags & IFF_UP) || (at->ifa_flags & IFF_LOOPBACK)) continue;
     char text[INET_ADDRSTRLEN];
     ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(at->ifa_addr)->sin_addr, text, sizeof text);
-    // Links of containers are no address of the host.
-    if (std::strncmp(at->ifa_name, "docker", 6) == 0 || std::strncmp(at->ifa_name, "br-", 3) == 0) continue;
-    (preferred == at->ifa_name ? first : others).emplace_back(text);
+    // Bridges of containers, Docker's and our own, are no address of the host; one that leads out is.
+    bool bridge = ::access(("/sys/class/net/" + std::string(at->ifa_name) + "/bridge").c_str(), F_OK) == 0;
+    if (bridge && preferred != at->ifa_name) continue;
+    auto& list_of = preferred == at->ifa_name ? first : others;
+    bool known = std::ranges::find(first, text) != first.end() || std::ranges::find(others, text) != others.end();
+    if (!known) list_of.emplace_back(text);  // two bridges may have one address
   }
   first.insert(first.end(), others.begin(), others.end());
   return first;

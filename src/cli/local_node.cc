@@ -11,14 +11,17 @@
 #include "cli/control_plane.h"
 #include "cli/host_facts.h"
 #include "client/informer.h"
+#include "dns/docker_publisher.h"
 #include "dns/helper.h"
 #include "dns/publisher.h"
 #include "image/image_store.h"
 #include "image/puller.h"
 #include "linux/mount.h"
 #include "linux/pidfd.h"
+#include "network/container_network.h"
 #include "network/helper_process.h"
 #include "network/pod_network.h"
+#include "network/port_table.h"
 #include "node/agent.h"
 #include "node/image_service.h"
 #include "node/local_node_dialer.h"
@@ -61,6 +64,7 @@ struct LocalNode::State {
   std::unique_ptr<image::Puller> puller;
   std::unique_ptr<node::ImageService> images;
   std::unique_ptr<network::PodNetwork> network;
+  std::unique_ptr<network::ContainerNetwork> docker_network;
   std::unique_ptr<runtime::CrunRuntime> runtime;
   std::unique_ptr<node::LocalNodeDialer> dialer;
   std::unique_ptr<proxy::ServiceProxy> proxy;
@@ -68,6 +72,7 @@ struct LocalNode::State {
   std::unique_ptr<client::Informers> proxy_informers, dns_informers;
   std::unique_ptr<proxy::ServiceWatch> service_watch;
   std::unique_ptr<dns::Publisher> publisher;
+  std::unique_ptr<dns::DockerPublisher> docker_publisher;
   Fd helper_process;  // of the name server; guarded by running on helper_strand
   Poller::Handle helper_watch = 0;
   Strand helper_strand{executor};
@@ -87,7 +92,9 @@ Status LocalNode::State::open_network() {
   network_options.run_directory = instance.run_dir;
   network_options.cluster_cidrs = pods;
   network_options.pod_cidrs = {network_of(pod_cidr)};
-  TRY_ASSIGN(network, network::PodNetwork::open(std::move(network_options)));
+  TRY_ASSIGN(network_options.ports, network::PortTable::open(instance.run_dir));
+  TRY_ASSIGN(network, network::PodNetwork::open(network_options));
+  TRY_ASSIGN(docker_network, network::ContainerNetwork::open(std::move(network_options)));
   proxy::ProxyOptions proxy_options;
   proxy_options.instance = instance.id;
   proxy_options.cluster_cidrs = pods;
@@ -128,7 +135,9 @@ node::AgentOptions LocalNode::State::agent_options() const {
   agent_options.cluster_dns = options.cluster_dns;
   agent_options.version = kVersion;
   agent_options.pod_cidrs = {pod_cidr};
+  agent_options.max_pods = options.max_pods;
   agent_options.seccomp_default = options.seccomp_default;
+  agent_options.publish_names = [publisher = docker_publisher.get()](const api::dockerv1::Container& container) { publisher->put(container); };
   return agent_options;
 }
 
@@ -145,6 +154,8 @@ void LocalNode::State::start_services(ControlPlane& plane) {
   publisher_options.name_servers = {dns};
   publisher = std::make_unique<dns::Publisher>(*dns_informers, executor, std::move(publisher_options));
   publisher->start();
+  docker_publisher = std::make_unique<dns::DockerPublisher>(*dns_informers, executor, dns::DockerPublisherOptions{instance.run_dir});
+  docker_publisher->start();
   dns_informers->start();
 }
 
@@ -188,11 +199,12 @@ Result<std::unique_ptr<LocalNode>> LocalNode::open(const ServerOptions& options,
 }
 
 apiserver::NodeDialer& LocalNode::dialer() { return *state_->dialer; }
+image::ImageStore& LocalNode::image_store() { return *state_->image_store; }
 
 Status LocalNode::start(ControlPlane& plane) {
   state_->start_services(plane);
   state_->agent = std::make_unique<node::Agent>(state_->agent_options(), plane.transport_as("system:node:" + state_->name, {"system:nodes"}), *state_->runtime,
-                                                *state_->images, *state_->network, state_->executor, &state_->poller);
+                                                *state_->images, *state_->network, state_->executor, &state_->poller, state_->docker_network.get());
   state_->dialer->add(*state_->agent);
   state_->agent->start();
   state_->helper_strand.post(state_->tasks.wrap([state = state_.get()] { state->keep_name_server(); }));
@@ -209,6 +221,7 @@ void LocalNode::stop() {
   }
   if (state_->service_watch) state_->service_watch->stop();
   if (state_->publisher) state_->publisher->stop();
+  if (state_->docker_publisher) state_->docker_publisher->stop();
   for (auto* informers : {state_->proxy_informers.get(), state_->dns_informers.get()}) {
     if (informers) informers->stop();
   }

@@ -13,6 +13,9 @@
 namespace reigen::apiserver {
 class NodeDialer;
 }
+namespace reigen::image {
+class ImageStore;
+}
 
 namespace reigen::cli {
 
@@ -26,6 +29,8 @@ class LocalNode {
 
   // How the API server reaches this node; lives as long as this.
   apiserver::NodeDialer& dialer();
+  // Its images; lives as long as this.
+  image::ImageStore& image_store();
   // Registers with the control plane, which outlives stop().
   Status start(ControlPlane& plane);
   // Pods, services and names go on.

@@ -66,6 +66,8 @@ int run(int argc, char** argv) {
   auto* image_command = app.add_subcommand("image", "Import, list, remove, pull and build images");
   image_command->prefix_command();
   image_command->set_help_flag();
+  // Its own flags, read before the others: "--" and flags behind a command's name belong to it.
+  app.add_subcommand("compose", "Run applications of several containers from Compose files, on any Docker Engine");
   std::string shell;
   auto* completion_command = app.add_subcommand("completion", "Print a completion script");
   completion_command->add_option("shell", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
@@ -97,5 +99,6 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (auto code = reigen::cli::run_hidden(argc, argv)) return *code;
+  if (argc > 1 && std::string_view(argv[1]) == "compose") return reigen::cli::run_compose({argv + 2, argv + argc});
   return reigen::cli::run(argc, argv);
 }

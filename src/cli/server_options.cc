@@ -11,6 +11,7 @@
 
 #include "api/validation.h"
 #include "apiserver/auth/credential_file.h"
+#include "docker/server.h"
 #include "base/files.h"
 #include "base/ip.h"
 
@@ -83,6 +84,7 @@ void add_server_flags(CLI::App& command, ServerOptions& options) {
   add("write-kubeconfig", options.write_kubeconfig, "Where to write the administrator's kubeconfig (default DATA_DIR/kubeconfig)");
   flag("merge-kubeconfig", options.merge_kubeconfig, "Also add it to ~/.kube/config");
   add("node-name", options.node_name, "Name of this node (default the host's name)");
+  add("max-pods", options.max_pods, "Pods this node takes; containers of Docker's API do not count")->check(CLI::Range(1, 250));
   flag("disable-agent", options.disable_agent, "Only the control plane: no node here, and no root needed");
   flag("disable-scheduler", options.disable_scheduler, "Leave pods without a node to a scheduler of your own");
   add("cluster-cidr", options.cluster_cidr, "Addresses of pods");
@@ -91,6 +93,10 @@ void add_server_flags(CLI::App& command, ServerOptions& options) {
   add("token-auth-file", options.token_auth_file, "CSV file of bearer tokens: token,user,uid,\"group1,group2\"");
   add("basic-auth-file", options.basic_auth_file, "CSV file of passwords: password,user,uid,\"group1,group2\"");
   flag("seccomp-default", options.seccomp_default, "Give pods that say nothing the RuntimeDefault seccomp profile");
+  add("docker-socket", options.docker_socket, "Unix socket of Docker's API, such as /var/run/docker.sock (empty: none; needs the agent)");
+  add("docker-tcp", options.docker_tcp, "ADDRESS:PORT for Docker's API with TLS and client certificates, such as 0.0.0.0:2376 (empty: none)");
+  add("docker-tls-dir", options.docker_tls_dir, "Folder with ca.pem, cert.pem and key.pem for it (default: made, the client's in DATA_DIR/pki/docker)");
+  add("docker-group", options.docker_group, "Group, by name or number, that may use Docker's socket (default docker, where there is one)");
   add("log-level", options.log_level, "Least level to log")->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   add("config", options.config, "YAML file with the flags' names as keys");
   command.footer(
@@ -120,6 +126,22 @@ Status apply_config_file(CLI::App& command, const std::string& path) {
   return {};
 }
 
+Result<DockerAddress> parse_docker_address(const std::string& text) {
+  DockerAddress out;
+  size_t colon = text.rfind(':');
+  std::string address = text.substr(0, colon);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+  const char* end = text.data() + text.size();
+  bool good = colon != std::string::npos && IpAddress::parse(address) && colon + 1 < text.size();
+  if (good) {
+    auto [last, error] = std::from_chars(text.data() + colon + 1, end, out.port);
+    good = last == end && error == std::errc();
+  }
+  if (!good) return fail(Code::kInvalidArgument, fmt::format("--docker-tcp: \"{}\" is no address and port such as 0.0.0.0:2376", text));
+  out.address = address;
+  return out;
+}
+
 Status check_server_options(ServerOptions& options) {
   in_addr v4{};
   in6_addr v6{};
@@ -139,6 +161,14 @@ Status check_server_options(ServerOptions& options) {
   uint32_t dns = ntohl(v4.s_addr);
   if (dns >> (32 - services.bits) != services.first >> (32 - services.bits)) {
     return fail(Code::kInvalidArgument, fmt::format("--cluster-dns: {} is not in --service-cidr {}", options.cluster_dns, options.service_cidr));
+  }
+  if (options.docker() && options.disable_agent)
+    return fail(Code::kInvalidArgument, fmt::format("--docker-{}: needs the agent (--disable-agent is set)", options.docker_socket.empty() ? "tcp" : "socket"));
+  if (!options.docker_tcp.empty()) TRY(parse_docker_address(options.docker_tcp));
+  if (!options.docker_socket.empty() && !options.docker_socket.starts_with('/'))
+    return fail(Code::kInvalidArgument, fmt::format("--docker-socket: \"{}\" is no absolute path", options.docker_socket));
+  if (!options.docker_group.empty()) {
+    if (auto group = docker::find_group(options.docker_group); !group) return fail(group.error().context("--docker-group"));
   }
   // Before anything is opened or made.
   if (!options.token_auth_file.empty()) TRY(readable_credentials("token-auth-file", options.token_auth_file));
