@@ -1,5 +1,5 @@
 """A Reigen server of a test's own: started on free ports in a temporary folder, removed with everything it made."""
-import json, os, shutil, signal, socket, ssl, subprocess, tempfile, time, urllib.request
+import http.client, json, os, random, shutil, signal, socket, ssl, subprocess, tempfile, time, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REIGEN = os.environ.get("REIGEN", f"{ROOT}/build/release/reigen")
@@ -13,13 +13,24 @@ class Failed(Exception):
     pass
 
 
+# Below what the kernel gives to connections and to sockets without a port of their own (32768 and up), and below the node ports: what is free stays so.
+PORTS = iter(random.sample(range(12000, 29000, 4), 4000))
+
+
+def is_free(port):
+    """Whether no socket of TCP or UDP has it, at any address."""
+    for line in (line.split() for name in ("tcp", "tcp6", "udp", "udp6") if os.path.exists(f"/proc/net/{name}") for line in open(f"/proc/net/{name}")):
+        if line[1].endswith(f":{port:04X}"):
+            return False
+    return True
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has and nobody is given later; so are the three after it."""
+    return next(port for port in PORTS if all(is_free(port + i) for i in range(4)))
 
 
-def run(command, input=None, timeout=120, check=True, env=None):
+def run(command, input=None, timeout=300, check=True, env=None):
     """Runs a command; returns (exit code, stdout, stderr). With check a code other than 0 fails the test."""
     done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout, env=env)
     if check and done.returncode != 0:
@@ -27,19 +38,33 @@ def run(command, input=None, timeout=120, check=True, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
+PATIENCE = 90  # seconds that every wait has at least: a slow machine is no failure, and what holds at once costs nothing
+NOT_YET = (Failed, OSError, LookupError, ValueError, http.client.HTTPException, subprocess.TimeoutExpired)
+
+
 def until(what, condition, seconds=60, every=0.1):
-    """Waits until condition() is true and returns its value; a failing condition counts as not yet."""
-    end, last = time.time() + seconds, None
-    while time.time() < end:
+    """Waits until condition() is true and returns its value; a failing condition counts as not yet. `seconds` is what it takes on a common machine."""
+    seconds = max(seconds * 2, PATIENCE)
+    end, last = time.monotonic() + seconds, None
+    while time.monotonic() < end:
         try:
             value = condition()
             if value:
                 return value
             last = value
-        except (Failed, OSError, KeyError, IndexError, ValueError) as error:
+        except NOT_YET as error:
             last = error
         time.sleep(every)
     raise Failed(f"after {seconds} s still not: {what} (last: {last})")
+
+
+def finally_is(ask, wanted):
+    """What ask() gives, as soon as it is what is wanted; else what it gives in the end, for an assertion to show."""
+    end, got = time.monotonic() + PATIENCE / 3, ask()
+    while got != wanted and time.monotonic() < end:
+        time.sleep(0.1)
+        got = ask()
+    return got
 
 
 class Cluster:
@@ -71,15 +96,16 @@ class Cluster:
         if not self.agent:
             command.append("--disable-agent")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=open(self.log, "a"), start_new_session=True)
-        until("the server is ready", self.ready, 30, 0.02)
+        until("the server is ready", self.ready, 60, 0.02)
         return self
 
     def ready(self):
         if self.process.poll() is not None:
             raise SystemExit(f"the server ended with {self.process.returncode}:\n{open(self.log).read()[-3000:]}")
         context = ssl._create_unverified_context()
-        with urllib.request.urlopen(f"{self.url}/readyz", context=context, timeout=2) as answer:
-            return answer.status == 200 and os.path.exists(self.kubeconfig)
+        with urllib.request.urlopen(f"{self.url}/readyz", context=context, timeout=10) as answer:
+            sockets = [after for flag, after in zip(self.flags, self.flags[1:]) if flag == "--docker-socket"]
+            return answer.status == 200 and all(os.path.exists(path) for path in [self.kubeconfig, *sockets])
 
     def kill(self):
         self.process.kill()
@@ -89,10 +115,12 @@ class Cluster:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise Failed("the server did not stop within 20 s of SIGTERM")
+                raise Failed(f"the server did not stop within {PATIENCE} s of SIGTERM")
+            if self.process.returncode:
+                raise Failed(f"the server ended with {self.process.returncode} after SIGTERM")
 
     def remove(self):
         try:
@@ -101,7 +129,7 @@ class Cluster:
             run([REIGEN, "clean", "--data-dir", self.dir], check=False)
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def kubectl(self, *words, input=None, check=True, timeout=120, old=False):
+    def kubectl(self, *words, input=None, check=True, timeout=300, old=False):
         """kubectl's standard output; with check=False (code, out, err)."""
         command = [KUBECTL_OLD if old else KUBECTL, "--kubeconfig", self.kubeconfig, *words]
         code, out, err = run(command, input=input, check=check, timeout=timeout)
@@ -114,7 +142,7 @@ class Cluster:
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
     def image(self, *words):
-        return run([REIGEN, "image", *words, "--data-dir", self.dir], timeout=300)[1]
+        return run([REIGEN, "image", *words, "--data-dir", self.dir], timeout=600)[1]
 
     def import_example(self):
         self.image("import", *(f"{IMAGES}/{name}.tar" for name in ("redis", "redis-slave", "todo-app-web")))

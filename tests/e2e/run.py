@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests with the real clients. usage: run.py [NAME...]    a NAME is a part of a test's name
 
-A test is a function test_* in a file test_*.py of this folder. It gets what its parameters name: `cluster` (one server with a node, shared by
-the tests of a file), `control_plane` (one server without a node, shared likewise), or nothing. A test that cannot run raises Skip with a
-reason; the set of skipped tests must equal skips.txt, or the run fails."""
-import importlib, inspect, os, sys, time, traceback
+A test is a function test_* in a file test_*.py of this folder. It gets what its parameters name, shared by the tests of a file: `cluster`
+(one server with a node), `control_plane` (one server without a node), `engine` (one with a Docker socket, see docker_engine.py), or nothing.
+A test that cannot run raises Skip with a reason; the set of skipped tests must equal skips.txt, or the run fails."""
+import faulthandler, importlib, inspect, os, signal, sys, time, traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from cluster import Cluster
+from docker_engine import Engine
 
 
 class Skip(Exception):
@@ -16,6 +17,8 @@ class Skip(Exception):
 
 
 def make(kind):
+    if kind == "engine":
+        return Engine()
     cluster = Cluster(agent=kind == "cluster").start()
     if kind == "cluster":
         cluster.import_example()
@@ -31,6 +34,7 @@ def run_file(name, wanted, results):
             if wanted and not any(w in full for w in wanted):
                 continue
             start = time.time()
+            faulthandler.dump_traceback_later(1800, exit=True)  # one that waits for ever says where
             try:
                 for kind in inspect.signature(function).parameters:
                     if kind not in shared:
@@ -41,13 +45,19 @@ def run_file(name, wanted, results):
                 results.append((full, "skip", str(skip)))
             except Exception:
                 results.append((full, "FAILED", traceback.format_exc()))
+            faulthandler.cancel_dump_traceback_later()
             print(f"{results[-1][1]:6} {full} ({time.time() - start:.1f} s) {results[-1][2]}", flush=True)
     finally:
-        for cluster in shared.values():
-            cluster.remove()
+        for kind, cluster in shared.items():
+            try:
+                cluster.remove()
+            except Exception:
+                results.append((f"{name}: the end of {kind}", "FAILED", traceback.format_exc()))
+                print(f"{results[-1][1]:6} {results[-1][0]} {results[-1][2]}", flush=True)
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and what they start does
     wanted, results = sys.argv[1:], []
     for file in sorted(os.listdir(HERE)):
         if file.startswith("test_") and file.endswith(".py"):

@@ -16,7 +16,7 @@ def call(cluster, method, path, body=None, **headers):
     request = urllib.request.Request(cluster.url + path, body and json.dumps(body).encode(), method=method,
                                      headers={"Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}})
     try:
-        answer = urllib.request.urlopen(request, context=connection(cluster), timeout=20)
+        answer = urllib.request.urlopen(request, context=connection(cluster), timeout=120)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
@@ -31,7 +31,7 @@ def get(cluster, path, **query):
 @contextlib.contextmanager
 def watch(cluster, path, **query):
     """The events that have come so far, a list that grows."""
-    answer = urllib.request.urlopen(f"{cluster.url}{path}?{urllib.parse.urlencode({'watch': 1, **query})}", context=connection(cluster), timeout=60)
+    answer = urllib.request.urlopen(f"{cluster.url}{path}?{urllib.parse.urlencode({'watch': 1, **query})}", context=connection(cluster), timeout=300)
     events = []
 
     def read():

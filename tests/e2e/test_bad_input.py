@@ -13,7 +13,7 @@ def refused(cluster, *words, input=None):
 
 def one_line(command, *parts, code=None, **keywords):
     """The command fails with one line on stderr that has all parts."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, **keywords)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, **keywords)
     lines = done.stderr.strip().splitlines()
     assert done.returncode != 0 and len(lines) == 1, (done.returncode, done.stdout, done.stderr)
     for part in parts:
@@ -30,7 +30,7 @@ def raw(cluster, path, body=None, method=None, headers=None):
     context = ssl._create_unverified_context()
     request = urllib.request.Request(cluster.url + path, data=body, method=method, headers=headers or {})
     try:
-        with urllib.request.urlopen(request, context=context, timeout=20) as answer:
+        with urllib.request.urlopen(request, context=context, timeout=120) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
@@ -174,7 +174,7 @@ def test_no_root_with_an_agent_is_said_and_without_one_is_fine():
             assert os.stat(f"{folder}/alone/kubeconfig").st_mode & 0o777 == 0o600
         finally:
             alone.terminate()
-            assert alone.wait(20) == 0
+            assert alone.wait(90) == 0
     finally:
         shutil.rmtree(folder)
 

@@ -12,7 +12,7 @@ def lines(command):
 def host(cluster, instance):
     """What of the host is the instance's, by kind; other instances may live beside it."""
     marks = (cluster.dir, instance, *(f"10.{cidr.split('.')[1]}." for cidr in cluster.cidrs[:2]))
-    def mine(items):
+    def mine(items, marks=marks):
         return {item for item in items if any(mark in item for mark in marks)}
     processes = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -27,7 +27,7 @@ def host(cluster, instance):
         "cgroups": mine(folder for folder, _, _ in os.walk("/sys/fs/cgroup")),
         "tables": mine(tables),
         "routes": mine(line.split(" proto")[0] for line in lines(["ip", "route", "show", "table", "all"])),
-        "processes": mine(processes),
+        "processes": mine(processes, marks[:2]),  # they all name it; an address range may be another instance's too
         "run": mine(os.listdir("/run/reigen") if os.path.isdir("/run/reigen") else []),
     }
 

@@ -26,7 +26,7 @@ class Registry:
     def call(self, method, path, body=None, kind=MANIFESTS):
         request = urllib.request.Request(f"http://{self.host}{path}", body, method=method, headers={
             "Authorization": "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(), "Accept": MANIFESTS, "Content-Type": kind})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()
 
     def push(self, archive, name, *flags):
@@ -144,11 +144,11 @@ def test_a_pod_pulls_with_its_secret(cluster):
     del del_command["spec"]["containers"][0]["command"]
     cluster.kubectl("create", "-f", "-", input=manifests.pod("no-secret", main=main))
     until("without the secret it cannot", lambda: waiting(cluster, "no-secret")[0] in ("ErrImagePull", "ImagePullBackOff"), 30)
-    assert host in waiting(cluster, "no-secret")[1]
+    until("it is said of which host", lambda: host in waiting(cluster, "no-secret")[1])
     cluster.kubectl("create", "secret", "docker-registry", "registry", f"--docker-server={host}", f"--docker-username={USER}", f"--docker-password={PASSWORD}")
     cluster.kubectl("create", "-f", "-", input=json.dumps(del_command))
     cluster.wait_pods("app=with-secret", 1)
-    assert cluster.kubectl("logs", "with-secret") == "amd64\n"
+    until("it has told", lambda: cluster.kubectl("logs", "with-secret") == "amd64\n")
     messages = [e["message"] for e in cluster.json("events", "--field-selector", "involvedObject.name=with-secret")["items"]]
     assert any(m.startswith(f'Pulling image "{host}/tiny:all"') for m in messages) and any("Successfully pulled image" in m for m in messages), messages
     assert cluster.json("pod", "with-secret")["status"]["containerStatuses"][0]["imageID"].startswith(f"{host}/tiny@sha256:")

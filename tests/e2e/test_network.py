@@ -8,7 +8,7 @@ WEB = {"image": "todo-app-web:v1", "command": ["todo-app"], "ports": [{"name": "
 
 
 def dig(cluster, *words):
-    return sorted(run(["dig", f"@{cluster.cidrs[2]}", "+short", "+time=2", "+tries=1", *words])[1].split("\n")[:-1])
+    return sorted(run(["dig", f"@{cluster.cidrs[2]}", "+short", "+time=20", "+tries=1", *words])[1].split("\n")[:-1])
 
 
 def backends(cluster):
@@ -19,7 +19,7 @@ def backends(cluster):
 
 
 def answer(url):
-    return urllib.request.urlopen(f"{url}/whoami", timeout=3).read().decode().strip()
+    return urllib.request.urlopen(f"{url}/whoami", timeout=20).read().decode().strip()
 
 
 def test_headless_services_name_their_pods(cluster):
@@ -60,7 +60,7 @@ def test_a_service_without_endpoints_refuses_at_once(cluster):
     address = cluster.json("service", "nobody")["spec"]["clusterIP"]
     def refused():
         try:
-            socket.create_connection((address, 80), timeout=3).close()
+            socket.create_connection((address, 80), timeout=20).close()
         except ConnectionRefusedError:
             return True
     until("it is refused", refused, 10)

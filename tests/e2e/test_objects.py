@@ -75,8 +75,8 @@ def test_validation_is_strict_warns_or_ignores(control_plane):
 
 def test_wait(control_plane):
     control_plane.kubectl("create", "configmap", "awaited", "--from-literal=a=1")
-    control_plane.kubectl("wait", "configmap/awaited", "--for=jsonpath={.data.a}=1", "--timeout=10s")
-    waiting = control_plane.popen("wait", "configmap/awaited", "--for=delete", "--timeout=30s")
+    control_plane.kubectl("wait", "configmap/awaited", "--for=jsonpath={.data.a}=1", "--timeout=90s")
+    waiting = control_plane.popen("wait", "configmap/awaited", "--for=delete", "--timeout=120s")
     control_plane.kubectl("delete", "configmap", "awaited")
     assert waiting.wait(30) == 0
     control_plane.kubectl("create", "configmap", "stays")
@@ -150,7 +150,7 @@ def test_the_creations(control_plane):
     assert control_plane.kubectl(*can, "delete", "secrets", check=False)[1].strip() == "no"
     assert "secrets" in control_plane.kubectl(*can, "--list")
     assert "system:masters" in control_plane.kubectl("auth", "whoami")
-    control_plane.kubectl("delete", "namespace", "made", timeout=60)
+    control_plane.kubectl("delete", "namespace", "made", timeout=300)
     code, _, err = control_plane.kubectl("get", "secret", "password", "-n", "made", check=False)
     assert code == 1 and "NotFound" in err, err
 
@@ -230,7 +230,7 @@ def test_the_default_roles_bind(control_plane):
     assert code == 1 and "Forbidden" in err, err
     code, _, err = control_plane.kubectl("create", "role", "more", "--verb=create", "--resource=nodes", "-n", "roles", "--as=admin", check=False)
     assert code == 1 and "attempting to grant RBAC permissions not currently held" in err, err
-    control_plane.kubectl("delete", "namespace", "roles", timeout=60)
+    control_plane.kubectl("delete", "namespace", "roles", timeout=300)
 
 
 def test_a_watch_shows_changes(control_plane):
@@ -281,4 +281,4 @@ def test_old_kubectl_with_objects(control_plane):
     assert "KIND:     Pod" in old("explain", "pod.spec.containers")
     old("scale", "--replicas=2", "deployment/todo-app", "-n", "old")
     assert control_plane.json("deployment", "todo-app", "-n", "old")["spec"]["replicas"] == 2
-    old("delete", "namespace", "old", timeout=60)
+    old("delete", "namespace", "old", timeout=300)

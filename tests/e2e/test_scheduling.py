@@ -66,3 +66,38 @@ def test_the_more_important_pod_takes_the_place(cluster):
     code, _, err = cluster.kubectl("create", "-f", "-", input=manifests.pod("unknown", priorityClassName="nothing"), check=False)
     assert code == 1 and "no PriorityClass with name nothing was found" in err, err
     cluster.kubectl("delete", "pod", "urgent")
+
+
+def evict(cluster, pod):
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "default"}}
+    return cluster.kubectl("create", "--raw", f"/api/v1/namespaces/default/pods/{pod}/eviction", "-f", "-", input=json.dumps(eviction), check=False)
+
+
+def test_a_disruption_budget_stops_evictions(cluster):
+    probe = {"exec": {"command": ["test", "!", "-e", "/tmp/ill"]}, "periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 60}
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [manifests.container(readinessProbe=probe)]}
+    cluster.kubectl("create", "-f", "-", input=json.dumps({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "guarded"},
+        "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "guarded"}}, "template": {"metadata": {"labels": {"app": "guarded"}}, "spec": spec}}}))
+    pods = [p["metadata"]["name"] for p in cluster.wait_pods("app=guarded", 3)]
+    cluster.kubectl("create", "poddisruptionbudget", "guard", "--selector=app=guarded", "--max-unavailable=1")
+    def allowed():
+        return cluster.kubectl("get", "pdb", "guard", "--no-headers").split()[1:4]
+    until("one may go", lambda: allowed() == ["N/A", "1", "1"], 10)
+    # A pod that is not ready, or is not there, is the one that may be missing.
+    cluster.kubectl("exec", pods[0], "--", "touch", "/tmp/ill")
+    until("none may go", lambda: allowed()[2] == "0", 20)
+    code, _, err = evict(cluster, pods[1])
+    assert code == 1 and "Cannot evict pod as it would violate the pod's disruption budget." in err, err
+    cluster.kubectl("drain", "node-a", "--ignore-daemonsets", "--force", "--delete-emptydir-data", "--pod-selector=app=guarded", "--timeout=8s", check=False)
+    cluster.kubectl("uncordon", "node-a")
+    cluster.wait_pods("app=guarded", 3)  # the ill one was evicted, and replaced
+    left = {p["metadata"]["name"] for p in cluster.json("pods", "-l", "app=guarded")["items"]}
+    assert pods[0] not in left and {pods[1], pods[2]} <= left, left
+    until("one may go again", lambda: allowed()[2] == "1", 20)
+    assert evict(cluster, pods[1])[0] == 0
+    until("it is replaced", lambda: allowed()[2] == "1" and pods[1] not in cluster.kubectl("get", "pods", "-o", "name"), 30)
+    status = cluster.json("pdb", "guard")["status"]
+    assert (status["currentHealthy"], status["desiredHealthy"], status["expectedPods"]) == (3, 2, 3), status
+    assert next(c for c in status["conditions"] if c["type"] == "DisruptionAllowed")["reason"] == "SufficientPods", status
+    cluster.kubectl("delete", "pdb/guard", "deployment/guarded")

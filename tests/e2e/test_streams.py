@@ -1,7 +1,7 @@
 """Streams with the real clients: logs, exec, attach, run, cp, port-forward, proxy."""
 import os, pty, select, socket, subprocess, threading, time, urllib.request
 
-from cluster import KUBECTL, KUBECTL_OLD, Failed, free_port, run, until
+from cluster import KUBECTL, KUBECTL_OLD, PATIENCE, Failed, free_port, run, until
 import manifests
 
 
@@ -15,10 +15,10 @@ class Terminal:
         os.close(slave)
         self.seen = ""
 
-    def expect(self, text, seconds=30):
-        end = time.time() + seconds
+    def expect(self, text, seconds=PATIENCE):
+        end = time.monotonic() + seconds
         while text not in self.seen:
-            if time.time() > end:
+            if time.monotonic() > end:
                 raise Failed(f"no {text!r} on the terminal, only {self.seen!r}")
             if select.select([self.master], [], [], 0.2)[0]:
                 try:
@@ -32,7 +32,7 @@ class Terminal:
 
     def close(self):
         try:
-            self.process.wait(15)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise Failed(f"the client did not end; it showed {self.seen!r}")
@@ -61,7 +61,7 @@ def test_logs_follow_until_the_end(cluster):
     cluster.kubectl("exec", "talker", "--", "touch", "/tmp/end")
     until("the last line comes", lambda: lines[-1] == "last\n", 10)
     cluster.kubectl("delete", "pod", "talker")
-    assert follow.wait(15) == 0
+    assert follow.wait(PATIENCE) == 0
     numbers = [int(line.split()[1]) for line in lines[:-1]]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
 
@@ -187,7 +187,7 @@ def test_port_forward(cluster):
             try:
                 assert "Forwarding from" in forward.stdout.readline()
                 for _ in range(3):
-                    assert urllib.request.urlopen(f"http://127.0.0.1:{local}/whoami", timeout=5).read().decode().strip() == name
+                    assert urllib.request.urlopen(f"http://127.0.0.1:{local}/whoami", timeout=30).read().decode().strip() == name
             finally:
                 forward.terminate()
                 forward.wait()
@@ -202,8 +202,8 @@ def test_much_data_through_a_port_forward_while_others_stream(cluster):
     try:
         assert "Forwarding from" in forward.stdout.readline()
         for _ in range(2):
-            time.sleep(0.5)  # nc listens again
-            with socket.create_connection(("127.0.0.1", local), timeout=20) as connection:
+            until("nc listens", lambda: ":2328 " in cluster.kubectl("exec", "source", "--", "sh", "-c", "cat /proc/net/tcp /proc/net/tcp6 | grep ' 0A '"))
+            with socket.create_connection(("127.0.0.1", local), timeout=60) as connection:
                 count = 0
                 while data := connection.recv(1 << 20):
                     count += len(data)
@@ -223,7 +223,7 @@ def test_exec_and_port_forward_over_spdy_with_the_new_client(cluster):
     forward = subprocess.Popen([KUBECTL, "--kubeconfig", cluster.kubeconfig, "port-forward", name, f"{local}:3000"], env=env, stdout=subprocess.PIPE, text=True)
     try:
         assert "Forwarding from" in forward.stdout.readline()
-        assert urllib.request.urlopen(f"http://127.0.0.1:{local}/whoami", timeout=5).read().decode().strip() == name
+        assert urllib.request.urlopen(f"http://127.0.0.1:{local}/whoami", timeout=30).read().decode().strip() == name
     finally:
         forward.terminate()
         forward.wait()
@@ -236,7 +236,7 @@ def test_port_forward_to_a_closed_port_says_so(cluster):
     try:
         assert "Forwarding from" in forward.stdout.readline()
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{local}/", timeout=5)
+            urllib.request.urlopen(f"http://127.0.0.1:{local}/", timeout=30)
             raise Failed("a closed port answered")
         except OSError:
             pass

@@ -2,15 +2,16 @@
 
 #include "apiserver/admission/plugins.h"
 #include "apiserver/bootstrap/bootstrap.h"
+#include "controllers/container/container_controller.h"
 
 namespace reigen::sim {
 
-Result<std::unique_ptr<SimServer>> SimServer::start(SimExecutor& machine, SimDisk& disk, Random& random) {
+Result<std::unique_ptr<SimServer>> SimServer::start(SimExecutor& machine, SimDisk& disk, Random& random, bool docker) {
   std::unique_ptr<SimServer> server(new SimServer(machine, random));
   TRY_ASSIGN(server->store_, store::EmbeddedStore::open({.directory = "/store", .executor = &server->process_, .inline_commit = true, .disk = &disk}));
   server->open_api();
   TRY(apiserver::install_bootstrap_objects(server->transport_as("system:apiserver", {"system:masters"})));
-  server->start_controllers();
+  server->start_controllers(docker);
   return server;
 }
 
@@ -32,7 +33,7 @@ client::Transport& SimServer::transport_as(const std::string& user, std::vector<
   return *transport;
 }
 
-void SimServer::start_controllers() {
+void SimServer::start_controllers(bool docker) {
   informers_ = std::make_unique<client::Informers>(transport_as("system:kube-controller-manager", {}), process_);
   context_ = std::make_unique<controllers::Context>(controllers::Context{
       process_, random_, *informers_,
@@ -41,6 +42,7 @@ void SimServer::start_controllers() {
       },
       "not a certificate"});
   controllers_ = controllers::make_all_controllers(*context_);
+  if (docker) controllers_.push_back(controllers::make_container_controller(*context_, {}));
   for (auto& controller : controllers_) controller->start();
   scheduler_ = std::make_unique<scheduler::Scheduler>(scheduler::Options{}, transport_as("system:kube-scheduler", {}), *informers_, process_);
   scheduler_->start();

@@ -24,7 +24,8 @@ namespace reigen::sim {
 class SimServer {
  public:
   // Opens the store and makes what a cluster begins with. Fails when the disk does.
-  static Result<std::unique_ptr<SimServer>> start(SimExecutor& machine, SimDisk& disk, Random& random);
+  // `docker`: with the container-controller.
+  static Result<std::unique_ptr<SimServer>> start(SimExecutor& machine, SimDisk& disk, Random& random, bool docker = false);
   // As by kill -9.
   ~SimServer();
 
@@ -33,7 +34,7 @@ class SimServer {
  private:
   SimServer(SimExecutor& machine, Random& random) : process_(machine), random_(random) {}
   void open_api();
-  void start_controllers();
+  void start_controllers(bool docker);
   client::Transport& transport_as(const std::string& user, std::vector<std::string> groups);
 
   SimProcess process_;

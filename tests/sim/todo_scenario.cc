@@ -47,6 +47,7 @@ class Scenario {
     nodes_ = std::make_unique<node::HollowNodes>(node::HollowOptions{.count = 3, .prefix = "node-"}, network_, nodes_process_);
   }
   ~Scenario() {
+    disk_.before_operations({});
     nodes_->stop();
     stop_server();
   }
@@ -203,42 +204,14 @@ class Scenario {
   Outcome outcome_;
 };
 
-// For the way out of a child: lines; violations, which have lines of their own, end with a zero byte.
-std::string to_text(const Outcome& outcome) {
-  std::string text = fmt::format("{} {}\n", outcome.disk_operations, outcome.crashed ? 1 : 0);
-  for (const auto& violation : outcome.violations) text += violation + '\0';
-  return text;
-}
-
-Outcome outcome_of(const ForkPoints::End& end) {
-  Outcome outcome;
-  if (!end.died.empty()) {
-    outcome.violations.push_back("the run was " + end.died);
-    return outcome;
-  }
-  auto line = end.report.find('\n');
-  outcome.disk_operations = std::strtoull(end.report.c_str(), nullptr, 10);
-  outcome.crashed = line != std::string::npos && end.report[line - 1] == '1';
-  for (size_t at = line + 1; line != std::string::npos && at < end.report.size();) {
-    auto zero = end.report.find('\0', at);
-    outcome.violations.push_back(end.report.substr(at, zero - at));
-    at = zero == std::string::npos ? zero : zero + 1;
-  }
-  return outcome;
-}
-
 }  // namespace
 
 std::map<uint64_t, Outcome> run_todo_scenario_at_every_write(uint64_t seed, uint64_t share, size_t at_once) {
-  ForkPoints points(at_once);
-  Scenario scenario(seed, 0);
-  scenario.fork_at_operations(points, share);
-  auto outcome = scenario.run();
-  if (points.is_child()) points.report(to_text(outcome));
-  std::map<uint64_t, Outcome> outcomes;
-  for (const auto& end : points.finish()) outcomes[end.point] = outcome_of(end);
-  outcomes[0] = std::move(outcome);
-  return outcomes;
+  Scenario scenario(seed, 0);  // a child ends without it
+  return run_with_children(at_once, [&](ForkPoints& points) {
+    scenario.fork_at_operations(points, share);
+    return scenario.run();
+  });
 }
 
 Outcome run_todo_scenario(uint64_t seed, uint64_t crash_at) { return Scenario(seed, crash_at).run(); }

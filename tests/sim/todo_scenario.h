@@ -4,16 +4,10 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
-#include <vector>
+
+#include "outcome.h"
 
 namespace reigen::sim {
-
-struct Outcome {
-  uint64_t disk_operations = 0;
-  bool crashed = false;
-  std::vector<std::string> violations;  // empty: all is well
-};
 
 // `crash_at`: the operation of the disk at which power is lost, from 1; 0 never.
 Outcome run_todo_scenario(uint64_t seed, uint64_t crash_at);
