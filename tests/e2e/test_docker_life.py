@@ -3,6 +3,7 @@ import json, os, re, signal, time
 
 from cluster import PATIENCE, finally_is, run, until
 from docker_engine import CLIENTS, SHELL, each_client
+from docker_wire import call, connect
 from terminal import Terminal
 
 SLEEP = ("--entrypoint", "sleep", "redis", "1000")
@@ -184,6 +185,28 @@ def test_signals_of_the_client_reach_the_program(engine, docker):
     process.send_signal(signal.SIGTERM)
     process.wait(PATIENCE)
     assert engine.inspect("alone", "State.Running") is True
+
+
+def test_a_request_comes_after_the_start_it_meets(engine):
+    """The program may be heard before its start is answered."""
+    script = "trap 'exit 44' TERM; echo up; while :; do sleep 0.05; done"
+    for _ in range(10):
+        _, created = call(engine, "POST", "/containers/create", {"Image": "redis", "Entrypoint": ["sh", "-c", script]})
+        path = f"/containers/{created['Id']}"
+        output = connect(engine.socket)
+        output.sendall(f"POST /v1.41{path}/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".encode())
+        heard = output.recv(4096)
+        start = connect(engine.socket)
+        start.sendall(f"POST /v1.41{path}/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        while b"up\n" not in heard:
+            heard += output.recv(4096)
+        assert call(engine, "GET", f"{path}/json")[1]["State"]["Running"] is True
+        assert call(engine, "POST", f"{path}/kill?signal=TERM") == (204, "")
+        assert call(engine, "POST", f"{path}/wait")[1]["StatusCode"] == 44
+        assert start.recv(4096).startswith(b"HTTP/1.1 204")
+        output.close()
+        start.close()
+    engine.empty()
 
 
 @each_client
