@@ -13,10 +13,13 @@ VALUES = [f"$(touch {CANARY})", f"`touch {CANARY}`", f"; touch {CANARY} #", f"| 
           " ", "*", "~", "\\", "x" * 70000]
 
 
+FOLDERS = ("/", "/etc", "/root", "/usr/bin", "/var/lib", "/run")
+
+
 def host_files():
     """The folders a path trick would reach, by what is in them."""
     out = {}
-    for folder in ("/", "/etc", "/root", "/usr/bin", "/var/lib", "/run"):
+    for folder in FOLDERS:
         out[folder] = sorted(name for name in os.listdir(folder) if not name.startswith(("reigen", ".")))
     for file in ("/etc/passwd", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname"):
         out[file] = hashlib.sha256(open(file, "rb").read()).hexdigest()
@@ -26,15 +29,16 @@ def host_files():
 
 
 def is_of_a_value(name):
-    """Whether a new file of a folder where others make files, too, comes of one of the values."""
+    """Whether a new file comes of one of the values: others make files there, too."""
     pieces = {piece for value in VALUES for piece in value.split("/") if len(piece) > 3}
     return name in VALUES or any(piece in name for piece in pieces) or any(character in name for character in "$`;|'\" \n\r\\*{%=:\x1b\u202e") or not name.strip(".~")
 
 
 def unchanged(engine, files, before):
     now = host_files()
-    for folder in ("/run", "/var/lib"):
+    for folder in FOLDERS:
         now[folder] = [name for name in now[folder] if name in files[folder] or is_of_a_value(name)]
+    for folder in ("/run", "/var/lib"):
         files = {**files, folder: [name for name in files[folder] if name in now[folder]]}
     assert now == files, {k: (files[k], v) for k, v in now.items() if files[k] != v}
     settle(engine.cluster, before, slack={"fds": 6, "processes": 1})
