@@ -1,8 +1,9 @@
 """Both worlds on one engine: what docker makes seen with kubectl, what kubectl makes seen with docker, and what neither may do to the other's."""
-import functools, ipaddress, json, re, subprocess, threading, time, urllib.request
+import functools, ipaddress, json, re, subprocess, time, urllib.request
 
-from cluster import KUBECTL_OLD, PATIENCE, TODO, free_port, run, until
+from cluster import KUBECTL_OLD, TODO, free_port, run, until
 from docker_engine import CLIENTS, SHELL, Engine, each_client
+from docker_wire import UnixConnection
 import manifests
 
 ID = re.compile(r"^[0-9a-f]{64}$")
@@ -238,24 +239,17 @@ def test_what_docker_may_not_do_to_a_pod(engine, docker):
         engine.cluster.kubectl("delete", "pod", "kept", "--now")
 
 
-def connections(engine):
-    """How many connections the engine's socket has: the server's ends bear its name."""
-    return sum(line.split()[5] == "03" and line.endswith(f" {engine.socket}\n") for line in open("/proc/net/unix"))
-
-
 @both_ages
 def test_waits_and_events_of_a_pod(engine, docker, kubectl):
     events = engine.popen("events", "--since", f"{time.time():.9f}", "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}", stdout=subprocess.PIPE, text=True)
     try:
-        identity = made_by_kubectl(engine, "waited", "trap 'sleep 2; exit 3' TERM; while :; do sleep 0.05; done")
-        before = connections(engine)
-        waited = []
-        waiter = threading.Thread(target=lambda: waited.append(docker("wait", identity)))
-        waiter.start()
-        until("the wait has come to the engine", lambda: connections(engine) > before)
+        identity = made_by_kubectl(engine, "waited", "trap 'exit 3' TERM; while :; do sleep 0.05; done")
+        waiting = UnixConnection(engine.socket)
+        waiting.request("POST", f"/v1.41/containers/{identity}/wait")
+        answer = waiting.getresponse()  # its head comes before the end
         kubectl("delete", "pod", "waited", "--grace-period=60")
-        waiter.join(PATIENCE)
-        assert waited == ["3\n"], waited
+        assert json.loads(answer.read())["StatusCode"] == 3
+        waiting.close()
         seen = []
         while not seen or not seen[-1].startswith("destroy"):
             seen.append(events.stdout.readline())
