@@ -78,7 +78,10 @@ ContainerPart::ContainerPart(NodeContext& context, ContainerService& service, st
   over_ = status.run_number > run_ || (status.run_number == run_ && !lives);
 }
 
-ContainerPart::~ContainerPart() { stop_health(); }
+ContainerPart::~ContainerPart() {
+  (void)finish_network();
+  stop_health();
+}
 
 bool ContainerPart::begun() const { return entry_->status->current().run_number == run_; }
 
@@ -215,11 +218,11 @@ Result<runtime::ContainerSpec> ContainerPart::container_spec(const ImageInfo& im
 
 runtime::StartOptions ContainerPart::start_options(const std::string& runtime_id) {
   runtime::StartOptions options;
-  bool names = attachment_.has_value() && !attachment_->legs.empty();
-  if (names) publish_names(true);
-  options.before_run = [this, runtime_id, names]() -> Status {
+  if (attachment_ && !attachment_->legs.empty()) publish_names(true);  // it has its network since an earlier start
+  options.before_run = [this, runtime_id]() -> Status {
+    TRY(finish_network());
     entry_->attach->run(runtime_id);
-    if (names) sync_names();
+    if (attachment_ && !attachment_->legs.empty()) sync_names();
     return {};
   };
   return options;
@@ -264,7 +267,11 @@ void ContainerPart::started(const runtime::ContainerStatus& status) {
   start_health(status, std::move(health));
 }
 
-void ContainerPart::start_failed(const Error& error, bool from_runtime) {
+void ContainerPart::start_failed(const Error& cause, bool from_runtime) {
+  // The network comes first for Docker, whatever failed beside it.
+  (void)finish_network();
+  if (network_error_) from_runtime = false;
+  const Error& error = network_error_.value_or(cause);
   mounts_.view.reset();
   over_ = true;
   entry_->attach->ended();

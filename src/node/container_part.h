@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/corev1.h"
+#include "base/early_task.h"
 #include "network/container_network.h"
 #include "node/container_entry.h"
 #include "node/docker_files.h"
@@ -43,10 +44,11 @@ class ContainerPart {
   // An error ends the run before it began: start_failed().
   Status prepare(const ImageInfo& image);  // volumes, copy-up; hosts, hostname, resolv.conf
   Status fill_sandbox(runtime::SandboxSpec& spec);
-  Status attach_network(const std::string& sandbox, const std::string& netns);
+  Status begin_network(const std::string& sandbox, const std::string& netns);  // made beside what follows; start_options' before_run waits for it
   Result<ImageInfo> image();
   Result<runtime::ContainerSpec> container_spec(const ImageInfo& image, const std::string& sandbox);  // its id is of a new attempt
   runtime::StartOptions start_options(const std::string& runtime_id);
+  bool network_failed() const { return network_error_.has_value(); }
 
   // What an agent before this one left.
   void adopt_sandbox(const std::string& sandbox, const std::string& netns);
@@ -86,6 +88,7 @@ class ContainerPart {
   Result<std::vector<std::pair<network::BridgeSpec, network::Endpoint>>> legs();
   Result<std::pair<network::BridgeSpec, network::Endpoint>> leg(const api::dockerv1::EndpointStatus& endpoint);
   Result<std::vector<network::Publication>> publications() const;
+  Status finish_network();  // before anything else uses or changes what is here
   void write_names();
   void publish_names(bool present);
   void sync_names() const;
@@ -115,6 +118,8 @@ class ContainerPart {
   bool over_ = false;
   api::dockerv1::EndpointsRecord record_;
   std::string sandbox_, netns_;
+  std::optional<EarlyTask<Result<network::ContainerAttachment>>> network_;  // being made
+  std::optional<Error> network_error_;
   std::optional<network::ContainerAttachment> attachment_;
   std::vector<std::pair<std::string, std::vector<std::string>>> links_;  // for hosts
   std::vector<std::string> link_env_;

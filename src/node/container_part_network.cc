@@ -196,7 +196,7 @@ Result<std::vector<network::Publication>> ContainerPart::publications() const {
   return out;
 }
 
-Status ContainerPart::attach_network(const std::string& sandbox, const std::string& netns) {
+Status ContainerPart::begin_network(const std::string& sandbox, const std::string& netns) {
   sandbox_ = sandbox;
   netns_ = netns;
   std::string mode = network_mode_of(view_.host);
@@ -204,8 +204,24 @@ Status ContainerPart::attach_network(const std::string& sandbox, const std::stri
   TRY_ASSIGN(auto wanted, legs());
   TRY_ASSIGN(auto ports, publications());
   if (wanted.empty()) ports.clear();
-  TRY_ASSIGN(attachment_, service_.container_network().attach(sandbox, netns, view_.object->spec.docker_name, wanted, ports));
-  write_names();
+  // Until it is finished, in the same task of the strand, nothing of this object changes.
+  network_.emplace(context_.executor, [this, wanted = std::move(wanted), ports = std::move(ports)] {
+    auto made = service_.container_network().attach(sandbox_, netns_, view_.object->spec.docker_name, wanted, ports);
+    if (made) write_names();
+    return made;
+  });
+  return {};
+}
+
+Status ContainerPart::finish_network() {
+  if (!network_) return network_error_ ? fail(*network_error_) : Status();
+  auto made = std::move(network_->result());
+  network_.reset();
+  if (!made) {
+    network_error_ = made.error();
+    return fail(made.error());
+  }
+  attachment_ = std::move(*made);
   for (const auto& endpoint : record_.endpoints)
     if (endpoint.network == kDefaultNetwork) service_.relink(view_.id(), endpoint.ip_address);
   return {};

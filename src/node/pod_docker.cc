@@ -130,7 +130,7 @@ Status PodWorker::make_docker_sandbox() {
   sandbox_id_ = spec.id;
   TRY_ASSIGN(auto made, context_.runtime.create_sandbox(spec));
   netns_ = made.netns_path;
-  TRY(docker_->attach_network(spec.id, made.netns_path));
+  TRY(docker_->begin_network(spec.id, made.netns_path));
   pod_ips_ = docker_->addresses();
   files_ready_ = true;
   sandbox_ready_ = true;
@@ -184,6 +184,13 @@ void PodWorker::launch_docker(Slot& slot, const ImageInfo& image) {
   auto created = context_.runtime.create_container(*spec);
   auto started = created ? context_.runtime.start_container(spec->id, docker_->start_options(spec->id)) : created;
   if (!created) (void)context_.images.unpin("container-" + spec->id);  // nobody else will: the runtime does not know it
+  if (!started && docker_->network_failed()) {
+    // As if the runtime had not been asked.
+    (void)context_.runtime.remove_container(spec->id);
+    (void)context_.images.unpin("container-" + spec->id);
+    slot.run.reset();
+    return docker_start_failed(started.error(), false);
+  }
   if (!started) {
     slot.run->state = ContainerRun::State::kExited;
     slot.run->exit_code = 128;
