@@ -121,6 +121,8 @@ struct Creation : std::enable_shared_from_this<Creation> {
   Creation(Call call_, Network network_) : call(std::move(call_)), network(std::move(network_)) {}
   Call call;
   Network network;
+  std::vector<IpNetwork> used_by_host;  // and pools that others were faster to take
+  std::optional<IpNetwork> chosen;      // the pool that was free
 
   void run() {
     const auto& spec = network.spec;
@@ -129,11 +131,15 @@ struct Creation : std::enable_shared_from_this<Creation> {
     if (needs_v6) network.spec.pools.push_back(random_v6_pool(call.engine.random));
     if (!needs_v4) return write();
     call.engine.nodes.networks_in_use(call.engine.node_name, [self = shared_from_this()](Result<std::vector<IpNetwork>> used) {
-      self->call.engine.work.post([self, used = used ? std::move(*used) : std::vector<IpNetwork>()] { self->choose(used); });
+      self->call.engine.work.post([self, used = used ? std::move(*used) : std::vector<IpNetwork>()] {
+        self->used_by_host = used;
+        self->choose();
+      });
     });
   }
 
-  void choose(std::vector<IpNetwork> used) {
+  void choose() {
+    auto used = used_by_host;
     for (const auto& each : call.engine.reserved) used.push_back(each);
     for (const auto& other : call.engine.networks.list()) {
       for (const auto& pool : other->spec.pools) {
@@ -142,6 +148,7 @@ struct Creation : std::enable_shared_from_this<Creation> {
     }
     auto pool = free_v4_pool(used);
     if (!pool) return call.error(pool.error());
+    chosen = IpNetwork::parse(pool->subnet);
     network.spec.pools.insert(network.spec.pools.begin(), std::move(*pool));
     write();
   }
@@ -158,6 +165,13 @@ struct Creation : std::enable_shared_from_this<Creation> {
     auto made = engine.client.create(network);
     if (!made) {
       release_name(engine, "Network", name);
+      // Another creation took the same free pool in the meantime: the next one.
+      if (chosen && made.error().message().find(kPoolOverlaps) != std::string::npos) {
+        used_by_host.push_back(*chosen);
+        chosen.reset();
+        network.spec.pools.erase(network.spec.pools.begin());
+        return choose();
+      }
       if (made.error().message().find(kPoolOverlaps) != std::string::npos) return call.error(apiserver::docker_error(403, std::string(kPoolOverlaps)));
       return call.error(plain_error(made.error(), "network " + name));
     }

@@ -100,6 +100,14 @@ class Outside:
 
 
 @each_client
+def test_networks_made_at_once_have_their_own_pools(engine, docker):
+    names = [f"made{i}" for i in range(6)]
+    at_once(lambda name: docker("network", "create", name), names)
+    pools = {pool["Subnet"] for name in names for pool in json.loads(docker("network", "inspect", name))[0]["IPAM"]["Config"]}
+    assert len(pools) == len(names), pools
+
+
+@each_client
 def test_networks_are_as_asked(engine, docker):
     docker("network", "create", "--subnet", "10.44.0.0/16", "--gateway", "10.44.0.9", "--ip-range", "10.44.5.0/24", "--aux-address", "a=10.44.5.0", "--label", "x=y",
            "--label", "z", "--attachable", "-o", "com.docker.network.bridge.name=rge2e44", "-o", "com.docker.network.driver.mtu=1400", "asked")
