@@ -16,15 +16,17 @@ using api::Value;
 
 std::string shape_names(unsigned shapes) {
   std::string out;
+  std::vector<std::string> names;
   auto add = [&](unsigned shape, const char* name) {
-    if (shapes & shape) (out += out.empty() ? "" : ", ") += name;
+    if (shapes & shape) names.emplace_back(name);
   };
-  add(kText, "string");
-  add(kBool, "boolean");
-  add(kNumber, "number");
-  add(kList, "array");
-  add(kMap, "object");
+  add(kText, "a string");
+  add(kBool, "a boolean");
+  add(kNumber, "a number");
+  add(kList, "a list");
+  add(kMap, "a mapping");
   add(kNull, "null");
+  for (size_t i = 0; i < names.size(); ++i) (out += i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") += names[i];
   return out;
 }
 
@@ -90,7 +92,7 @@ class Checker {
   Status check(Value& value, const Shaped& shape, const std::string& pointer, const std::string& dotted, const std::string& service) {
     if (keep_variables_ && value.is_string() && value.text().find('$') != std::string_view::npos) return {};
     if (auto tag = file_.tags.find(pointer); tag != file_.tags.end() && tag->second == "!reset") return {};
-    if (!(shape_of(value) & shape.shapes)) return wrong(pointer, dotted, "must be a " + shape_names(shape.shapes));
+    if (!(shape_of(value) & shape.shapes)) return wrong(pointer, dotted, "must be " + shape_names(shape.shapes));
     if (value.is_object()) return check_map(value, shape, pointer, dotted, service);
     if (value.is_array()) {
       size_t i = 0;
@@ -100,7 +102,7 @@ class Checker {
       }
       return {};
     }
-    if (value.is_null()) return {};
+    if (value.is_null() || keep_variables_) return {};
     TRY(cast(value, shape.cast, pointer, dotted));
     if (!shape.words.empty() && std::ranges::find(shape.words, value.text()) == shape.words.end()) {
       std::string allowed;

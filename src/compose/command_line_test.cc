@@ -35,7 +35,9 @@ TEST(Flags, ReadsWhatPflagReads) {
   EXPECT_EQ(flags.parse({"--foo=1"}).error().message(), "unknown flag: --foo");
   EXPECT_EQ(flags.parse({"-dz"}).error().message(), "unknown shorthand flag: 'z' in -dz");
   EXPECT_EQ(flags.parse({"--text"}).error().message(), "flag needs an argument: --text");
-  EXPECT_FALSE(flags.parse({"--number=x"}));
+  EXPECT_EQ(flags.parse({"-nx"}).error().message(), "invalid argument \"x\" for \"-n, --number\" flag: strconv.ParseInt: parsing \"x\": invalid syntax");
+  EXPECT_EQ(flags.parse({"--other=maybe"}).error().message(),
+            "invalid argument \"maybe\" for \"-o, --other\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax");
 }
 
 TEST(Table, ColumnsTemplatesAndWords) {

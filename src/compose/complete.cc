@@ -31,6 +31,12 @@ void implied_dependencies(Value& service) {
   for (const auto& name : from) add_dependency(service, name, false);
 }
 
+void secret_targets(Value& service) {
+  if (Value* secrets = service.find("secrets"))
+    for (auto& secret : secrets->items())
+      if (!secret.has("target")) secret.set("target", fmt::format("/run/secrets/{}", secret.text_at({"source"})));
+}
+
 void service_defaults(Value& service, const std::string& directory) {
   if (service.is_null()) service = Value::object();
   if (Value* build = service.find("build"); build && build->is_object()) {
@@ -38,9 +44,7 @@ void service_defaults(Value& service, const std::string& directory) {
     if (!build->has("dockerfile") && !build->has("dockerfile_inline")) build->set("dockerfile", "Dockerfile");
   }
   if (service.text_at({"pull_policy"}) == "if_not_present") service.set("pull_policy", "missing");
-  if (Value* secrets = service.find("secrets"))
-    for (auto& secret : secrets->items())
-      if (!secret.has("target")) secret.set("target", fmt::format("/run/secrets/{}", secret.text_at({"source"})));
+  secret_targets(service);
   implied_dependencies(service);
 }
 
@@ -53,11 +57,16 @@ void complete_resources(Value& tree, const std::string& project) {
     for (auto& member : resources->members()) {
       Value& resource = member.value;
       if (resource.is_null()) resource = Value::object();
-      if (resource.has("name")) continue;
+      if (resource.has("name") || project.empty()) continue;
       bool external = resource.find("external") && resource.find("external")->bool_or(false);
       resource.set("name", external ? std::string(member.key()) : fmt::format("{}_{}", project, member.key()));
     }
   }
+}
+
+void complete_targets(Value& tree) {
+  if (Value* services = tree.find("services"))
+    for (auto& member : services->members()) secret_targets(member.value);
 }
 
 void complete_services(Value& tree, const std::string& directory) {

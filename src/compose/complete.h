@@ -10,7 +10,10 @@
 
 namespace reigen::compose {
 
+// `project`: for names; empty: none.
 void complete_resources(api::Value& tree, const std::string& project);
+// Targets of secrets: what is there without normalisation, too.
+void complete_targets(api::Value& tree);
 // `directory`: the context of a build that names none.
 void complete_services(api::Value& tree, const std::string& directory);
 // env_file and label_file become part of environment and labels; names without a value get theirs from `environment`.

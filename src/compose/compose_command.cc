@@ -123,6 +123,7 @@ int compose_command(const std::vector<std::string>& arguments) {
     if (name != verb.name) continue;
     // --dry-run may stand behind the command, too.
     if (name != "run" && name != "exec" && std::erase(rest, "--dry-run") > 0) session.options().dry_run = true;
+    if (session.options().dry_run) session.progress().rehearse();
     auto code = verb.run(session, rest);
     std::fflush(stdout);
     return code ? *code : report(&session, code.error());
@@ -131,7 +132,8 @@ int compose_command(const std::vector<std::string>& arguments) {
     fmt::print("{}", usage(flags));
     return 0;
   }
-  fmt::print(stderr, "{}\nunknown docker command: \"compose {}\"\n", usage(flags), name);
+  fmt::print("{}", usage(flags));
+  fmt::print(stderr, "unknown docker command: \"compose {}\"\n", name);
   return 16;
 }
 

@@ -171,7 +171,7 @@ void write_block(std::string& out, const Value& value, size_t indent, bool at_st
 }
 
 void write_json_value(std::string& out, const Value& value, size_t indent) {
-  if (!is_block(value)) return api::append_json(out, value, {.escape_html = false});
+  if (!is_block(value)) return api::append_json(out, value);
   out += value.is_array() ? "[" : "{";
   bool first = true;
   auto begin = [&] {
@@ -185,7 +185,7 @@ void write_json_value(std::string& out, const Value& value, size_t indent) {
   }
   for (const auto& member : value.members()) {
     begin();
-    api::append_json_string(out, member.key(), false);
+    api::append_json_string(out, member.key());
     out += ": ";
     write_json_value(out, member.value, indent + 2);
   }
@@ -196,6 +196,21 @@ void write_json_value(std::string& out, const Value& value, size_t indent) {
 }  // namespace
 
 Value config_tree(const Value& tree, bool escape) { return ordered(tree, &kFileShape, escape); }
+
+Value sorted_tree(const Value& tree) {
+  if (tree.is_array()) {
+    Value list = Value::array();
+    for (const auto& item : tree.items()) list.push_back(sorted_tree(item));
+    return list;
+  }
+  if (!tree.is_object()) return tree;
+  std::vector<std::string_view> names;
+  for (const auto& member : tree.members()) names.push_back(member.key());
+  std::ranges::sort(names);
+  Value out = Value::object();
+  for (auto name : names) out.set(name, sorted_tree(*tree.find(name)));
+  return out;
+}
 
 std::string write_yaml(const Value& tree) {
   std::string out;
@@ -210,7 +225,7 @@ std::string write_yaml(const Value& tree) {
 std::string write_json(const Value& tree) {
   std::string out;
   write_json_value(out, tree, 0);
-  return out + "\n";
+  return out;
 }
 
 }  // namespace reigen::compose

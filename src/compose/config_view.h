@@ -11,6 +11,8 @@ namespace reigen::compose {
 api::Value config_tree(const api::Value& tree, bool escape);
 
 // Block style, two blanks, sequences indented.
+// As the files have it, in the order of the names: without interpolation.
+api::Value sorted_tree(const api::Value& tree);
 std::string write_yaml(const api::Value& tree);
 // Two blanks a level, as Go's MarshalIndent.
 std::string write_json(const api::Value& tree);

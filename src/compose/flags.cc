@@ -6,14 +6,25 @@
 #include <charconv>
 
 namespace reigen::compose {
+namespace {
+
+std::string shown_name(const std::string& name, char letter) { return letter ? fmt::format("-{}, --{}", letter, name) : "--" + name; }
+
+Fail bad_argument(const std::string& value, const std::string& shown, const char* parser) {
+  return fail(Code::kInvalidArgument,
+              fmt::format("invalid argument \"{}\" for \"{}\" flag: strconv.{}: parsing \"{}\": invalid syntax", value, shown, parser, value));
+}
+
+}  // namespace
 
 Flags& Flags::flag(bool* target, std::string name, char letter, std::string help) {
-  flags_.push_back({name, letter, std::move(help), "", [target, name](const std::string& value) -> Status {
-                      if (value != "true" && value != "false" && value != "1" && value != "0")
-                        return fail(Code::kInvalidArgument, fmt::format("invalid argument \"{}\" for \"--{}\" flag: it is true or false", value, name));
-                      *target = value == "true" || value == "1";
-                      return {};
-                    }});
+  auto set = [target, shown = shown_name(name, letter)](const std::string& value) -> Status {
+    static constexpr std::string_view yes[] = {"1", "t", "T", "true", "TRUE", "True"}, no[] = {"0", "f", "F", "false", "FALSE", "False"};
+    *target = std::ranges::find(yes, value) != std::end(yes);
+    if (*target || std::ranges::find(no, value) != std::end(no)) return {};
+    return bad_argument(value, shown, "ParseBool");
+  };
+  flags_.push_back({std::move(name), letter, std::move(help), "", set});
   return *this;
 }
 
@@ -34,14 +45,14 @@ Flags& Flags::list(std::vector<std::string>* target, std::string name, char lett
 }
 
 Flags& Flags::number(std::optional<int>* target, std::string name, char letter, std::string help) {
-  flags_.push_back({name, letter, std::move(help), "int", [target, name](const std::string& value) -> Status {
-                      int number = 0;
-                      auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), number);
-                      if (value.empty() || ec != std::errc() || end != value.data() + value.size())
-                        return fail(Code::kInvalidArgument, fmt::format("invalid argument \"{}\" for \"--{}\" flag: it is no number", value, name));
-                      *target = number;
-                      return {};
-                    }});
+  auto set = [target, shown = shown_name(name, letter)](const std::string& value) -> Status {
+    int number = 0;
+    auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (value.empty() || ec != std::errc() || end != value.data() + value.size()) return bad_argument(value, shown, "ParseInt");
+    *target = number;
+    return {};
+  };
+  flags_.push_back({std::move(name), letter, std::move(help), "int", set});
   return *this;
 }
 

@@ -70,7 +70,11 @@ http::Query build_query(const Project& project, const Service& service, const Bu
   text("networkmode", build.text_at({"network"}));
   text("shmsize", build.text_at({"shm_size"}));
   text("memory", options.memory);
-  text("platform", service.spec.text_at({"platform"}));
+  const Value* platforms = build.find("platforms");
+  std::string_view platform = service.spec.text_at({"platform"});
+  if (platform.empty() && platforms && platforms->size() == 1) platform = platforms->items()[0].text();
+  text("platform", platform);
+  text("isolation", build.text_at({"isolation"}));
   if (const Value* sources = build.find("cache_from")) text("cachefrom", api::to_json(*sources));
   if (const Value* limits = build.find("ulimits")) {
     Value list = Value::array();

@@ -20,7 +20,8 @@ size_t name_length(std::string_view text) {
 
 class Interpolator {
  public:
-  Interpolator(const Environment& environment, InterpolationNotes* notes) : environment_(environment), notes_(notes) {}
+  // `lenient`: what is required may be missing.
+  Interpolator(const Environment& environment, InterpolationNotes* notes, bool lenient = false) : environment_(environment), notes_(notes), lenient_(lenient) {}
 
   Result<std::string> run(std::string_view text, size_t depth) {
     if (depth > kMaxDepth) return fail(Code::kInvalidArgument, "variables are nested too deeply");
@@ -105,13 +106,14 @@ class Interpolator {
     if (operation == '-') return there ? Result<std::string>(std::move(value)) : run(argument, depth + 1);
     if (operation == '+') return there ? run(argument, depth + 1) : Result<std::string>(std::move(value));
     if (operation != '?') return invalid();
-    if (there) return value;
+    if (there || lenient_) return value;
     TRY_ASSIGN(std::string why, run(argument, depth + 1));
     return fail(Code::kInvalidArgument, fmt::format("required variable {} is missing a value{}{}", name, why.empty() ? "" : ": ", why));
   }
 
   const Environment& environment_;
   InterpolationNotes* notes_;
+  const bool lenient_;
 };
 
 struct TreeWalk {
@@ -149,6 +151,15 @@ Result<std::string> interpolate(std::string_view text, const Environment& enviro
   if (!done && done.error().message() == "invalid template")
     return fail(Code::kInvalidArgument, fmt::format("invalid interpolation format: \"{}\"; you may need to escape any $ with another $", text.substr(0, 200)));
   return done;
+}
+
+void note_variables(const api::Value& tree, InterpolationNotes& notes) {
+  static const Environment nothing;
+  auto unset = notes.unset;
+  if (tree.is_string() && tree.text().find('$') != std::string_view::npos) (void)Interpolator(nothing, &notes, true).run(tree.text(), 0);
+  notes.unset = std::move(unset);
+  for (const auto& item : tree.items()) note_variables(item, notes);
+  for (const auto& member : tree.members()) note_variables(member.value, notes);
 }
 
 Status interpolate_tree(api::Value& tree, const Environment& environment, InterpolationNotes* notes,

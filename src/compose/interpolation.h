@@ -30,6 +30,9 @@ struct InterpolationNotes {
 // kInvalidArgument: `invalid interpolation format ...` or `required variable X is missing a value: TEXT`.
 Result<std::string> interpolate(std::string_view text, const Environment& environment, InterpolationNotes* notes = nullptr);
 
+// Which variables a tree asks for; nothing is replaced.
+void note_variables(const api::Value& tree, InterpolationNotes& notes);
+
 // Every text of a tree but the keys; an error names the place ("services.web.image"), and `where` gives the line, if any, of a pointer.
 Status interpolate_tree(api::Value& tree, const Environment& environment, InterpolationNotes* notes,
                         const std::function<std::string(const std::string&)>& where);

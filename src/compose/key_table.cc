@@ -183,9 +183,10 @@ constexpr Key kMountKeys[] = {
 constexpr Shaped kMount{.shapes = kText | kMap, .keys = kMountKeys};
 constexpr Shaped kMounts{.shapes = kList, .items = &kMount};
 
+constexpr std::string_view kInContainer = "hooks run in the container, of each replica";
 constexpr Key kHookKeys[] = {
-    {"command", &kCommand},      {"image", &kOnlyText},    {"user", &kWord},        {"privileged", &kFlag},
-    {"working_dir", &kOnlyText}, {"environment", &kPairs}, {"per_replica", &kFlag},
+    {"command", &kCommand},   {"image", &kOnlyText, kWarned, kInContainer},   {"user", &kWord}, {"privileged", &kFlag}, {"working_dir", &kOnlyText},
+    {"environment", &kPairs}, {"per_replica", &kFlag, kWarned, kInContainer},
 };
 constexpr Shaped kHook{.shapes = kMap, .keys = kHookKeys};
 constexpr Shaped kHooks{.shapes = kList, .items = &kHook};

@@ -59,6 +59,7 @@ class Loader {
 
   Status prepare(SourceFile& file, const Context& context) {
     bool keep = !options_.interpolate;
+    if (options_.only_variables) note_variables(file.tree, result_.notes);
     if (!keep) TRY(interpolate_tree(file.tree, context.environment, &result_.notes, [&](const std::string& pointer) { return file.where(pointer); }));
     bool first_version = is_version_1(file.tree);
     TRY(check_file(file, result_.findings, keep));

@@ -15,6 +15,7 @@ struct LoadOptions {
   Environment environment;
   bool interpolate = true;
   bool resolve_paths = true;
+  bool only_variables = false;
 };
 
 struct LoadedFiles {

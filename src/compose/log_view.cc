@@ -109,6 +109,28 @@ Result<std::string> log_time(const std::string& text) {
   return fraction.empty() ? std::to_string(seconds) : fmt::format("{}.{}", seconds, fraction);
 }
 
+Result<std::string> after_last_line(EngineClient& engine, const std::string& id) {
+  auto target = with_query(fmt::format("/containers/{}/logs", id), {{"stdout", "1"}, {"stderr", "1"}, {"timestamps", "1"}, {"tail", "1"}});
+  TRY_ASSIGN(auto answer, engine.stream("GET", target));
+  std::string text;
+  while (text.size() < 64) {
+    auto piece = read_piece(*answer.body);
+    if (!piece || piece->empty()) break;
+    text += *piece;
+  }
+  answer.body->close();
+  if (text.size() > 8 && static_cast<unsigned char>(text[0]) < 3) text.erase(0, 8);  // a frame's head
+  auto time = log_time(text.substr(0, text.find(' ')));
+  if (!time || time->empty()) return std::string();
+  std::string fraction = time->find('.') == std::string::npos ? "" : time->substr(time->find('.') + 1);
+  fraction.resize(9, '0');
+  int64_t seconds = 0, nanoseconds = 0;
+  std::from_chars(time->data(), time->data() + time->size(), seconds);
+  std::from_chars(fraction.data(), fraction.data() + fraction.size(), nanoseconds);
+  if (++nanoseconds == 1'000'000'000) nanoseconds = 0, ++seconds;
+  return fmt::format("{}.{:09d}", seconds, nanoseconds);
+}
+
 Result<int> show_log(EngineClient& engine, const Observed& container, const std::string& name, const LogOptions& options, LogView& view) {
   TRY_ASSIGN(api::Value facts, engine.get(fmt::format("/containers/{}/json", container.id)));
   const api::Value* terminal = facts.at({"Config", "Tty"});

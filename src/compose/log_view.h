@@ -47,6 +47,9 @@ std::string short_name(const std::string& project, const Observed& container);
 // "42m" or a time of RFC 3339 or a number of seconds as the engine's number of seconds.
 Result<std::string> log_time(const std::string& text);
 
+// The moment behind the last line of a container's log, for `since`; empty when there is none.
+Result<std::string> after_last_line(EngineClient& engine, const std::string& id);
+
 // Writes one container's log until it ends. With follow: until the container stops; over restarts by its policy it goes on.
 // The exit code, -1 when not asked for (follow is off).
 Result<int> show_log(EngineClient& engine, const Observed& container, const std::string& name, const LogOptions& options, LogView& view);

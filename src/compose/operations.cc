@@ -100,7 +100,18 @@ Status in_dependency_order(const Project& project, const std::vector<Observed>& 
   std::map<std::string, std::vector<size_t>> by_service;
   for (size_t i = 0; i < containers.size(); ++i) by_service[containers[i].service].push_back(i);
   std::vector<std::vector<size_t>> after(containers.size());
-  // What stands in the containers' labels is not asked: the files say what depends on what.
+  // Without files the containers' labels say what depends on what: "db:service_healthy:true,…".
+  if (project.services.empty())
+    for (size_t mine = 0; mine < containers.size(); ++mine) {
+      std::string_view rest = containers[mine].raw.text_at({"Labels", "com.docker.compose.depends_on"});
+      while (!rest.empty()) {
+        auto entry = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
+        auto found = by_service.find(std::string(entry.substr(0, entry.find(':'))));
+        if (found == by_service.end() || found->first == containers[mine].service) continue;
+        for (size_t theirs : found->second) after[backwards ? theirs : mine].push_back(backwards ? mine : theirs);
+      }
+    }
   for (const auto& [name, service] : project.services)
     for (const auto& [other, dependency] : service.depends_on)
       for (size_t mine : by_service[name])
@@ -142,7 +153,8 @@ Status wait_for_condition(Session& session, const Project&, const std::string& s
   TRY_ASSIGN(EngineClient * engine, session.engine());
   if (containers.empty()) return fail(Code::kUnavailable, fmt::format("no containers for service {}", service));
   if (session.options().dry_run) return {};
-  TimePoint end = system_clock().now() + limit;
+  // What shows in the first half second may pass: a check that failed before, a program about to end.
+  TimePoint end = system_clock().now() + limit, settled = system_clock().now() + std::chrono::milliseconds(500);
   for (const auto& [name, id] : containers) {
     session.progress().begin(line_of(name), "Waiting");
     for (int round = 0;;) {
@@ -150,20 +162,20 @@ Status wait_for_condition(Session& session, const Project&, const std::string& s
       auto status = state.text_at({"State", "Status"}), health = state.text_at({"State", "Health", "Status"});
       const Value* code = state.at({"State", "ExitCode"});
       int64_t exit_code = code ? code->int_or(0) : 0;
-      bool ended = status == "exited" || status == "dead";
+      bool ended = status == "exited" || status == "dead", wants_health = condition == "service_healthy";
+      bool early = system_clock().now() < settled;
       auto give_up = [&](const std::string& why) {
         session.progress().failed(line_of(name), "Error");
-        return fail(Code::kUnavailable, why);
+        return fail(Code::kUnavailable, wants_health ? "dependency failed to start: " + why : why);
       };
       if (condition == "service_completed_successfully") {
         if (ended && exit_code != 0) return give_up(fmt::format("service \"{}\" didn't complete successfully: exit {}", service, exit_code));
         if (ended) break;
       } else {
-        bool wants_health = condition == "service_healthy";
         if (ended) return give_up(fmt::format("container {} exited ({})", name, exit_code));
         if (wants_health && health.empty()) return give_up(fmt::format("container {} has no healthcheck configured", name));
-        if (health == "unhealthy") return give_up(fmt::format("container {} is unhealthy", name));
-        if (status == "running" && (health == "healthy" || health.empty())) break;
+        if (health == "unhealthy" && !early) return give_up(fmt::format("container {} is unhealthy", name));
+        if (status == "running" && (health == "healthy" || (health.empty() && !early))) break;
       }
       if (limit > Duration::zero() && system_clock().now() > end) return give_up(fmt::format("timeout waiting for container {}", name));
       pause_before_next(round);

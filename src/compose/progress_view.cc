@@ -24,12 +24,12 @@ void ProgressView::tell(const std::string& thing, std::string_view what, State s
   std::lock_guard lock(mutex_);
   if (mode_ == ProgressMode::kQuiet) return;
   if (mode_ == ProgressMode::kPlain) {
-    fmt::print(stderr, " {}  {}\n", thing, what);
+    fmt::print(stderr, " {}{}  {}\n", prefix_, thing, what);
     return;
   }
   TimePoint now = system_clock().now();
   auto [place, fresh] = places_.try_emplace(thing, lines_.size());
-  if (fresh) lines_.push_back({thing, "", State::kWorking, now, now});
+  if (fresh) lines_.push_back({prefix_ + thing, "", State::kWorking, now, now});
   Line& line = lines_[place->second];
   if (state == State::kWorking && line.state != State::kWorking) line.began = now;
   line.what = what;

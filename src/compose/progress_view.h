@@ -26,6 +26,8 @@ class ProgressView {
   void failed(const std::string& thing, std::string_view what) { tell(thing, what, State::kFailed); }
   // What follows begins a new block of lines. `title` is the block's: "Running".
   void block(std::string title);
+  // --dry-run: every line says that nothing is done.
+  void rehearse() { prefix_ = "DRY-RUN MODE -  "; }
   // A warning on a line of its own, above the block.
   void warn(std::string_view text);
 
@@ -41,7 +43,7 @@ class ProgressView {
   const ProgressMode mode_;
   const bool color_;
   std::mutex mutex_;
-  std::string title_ = "Running";
+  std::string title_ = "Running", prefix_;
   std::vector<Line> lines_;
   std::map<std::string, size_t> places_;
   size_t drawn_ = 0;

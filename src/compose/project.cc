@@ -103,11 +103,12 @@ Status check_name(const std::string& name) {
 Result<std::string> decide_name(const ProjectOptions& options, const Place& place, const std::string& from_files) {
   std::string name = options.name;
   if (name.empty()) name = value_of(place.environment, "COMPOSE_PROJECT_NAME");
-  if (name.empty()) name = from_files;
   if (!name.empty()) {
     TRY(check_name(name));
     return name;
   }
+  name = normal_name(from_files);
+  if (!name.empty()) return name;
   name = normal_name(std::string_view(place.directory).substr(place.directory.rfind('/') + 1));
   if (name.empty()) return fail(Code::kInvalidArgument, "project name must not be empty");
   return name;
@@ -146,12 +147,27 @@ Status fill_services(Project& project, const ProjectOptions& options) {
     }
   }
   enable_named(project, options.services);
-  if (!options.normalise) return {};
+  if (!options.interpolate) return {};
   for (auto& [name, service] : project.services) {
     TRY(resolve_environment(service.spec, name, project.environment));
     project.tree["services"].set(name, service.spec);
   }
   return {};
+}
+
+// Files are mounted as they are.
+void note_owners(Project& project) {
+  for (auto [key, known] : {std::pair("secrets", &project.secrets), std::pair("configs", &project.configs)})
+    for (const auto& [name, service] : project.services) {
+      const Value* uses = service.spec.find(key);
+      if (!uses) continue;
+      for (const auto& use : uses->items()) {
+        auto found = known->find(std::string(use.text_at({"source"})));
+        if (found == known->end() || found->second.spec.text_at({"file"}).empty() || (!use.has("uid") && !use.has("gid") && !use.has("mode"))) continue;
+        project.findings.push_back({Treatment::kWarned, name,
+                                    fmt::format("services.{}.{}.{}: uid, gid and mode have no effect: the file is mounted as it is", name, key, found->first)});
+      }
+    }
 }
 
 }  // namespace
@@ -221,11 +237,11 @@ Result<Project> open_project(const ProjectOptions& options, const Environment& o
   TRY_ASSIGN(Place place, find_place(options, outer));
   if (place.files.empty()) return fail(Code::kNotFound, "no configuration file provided: not found");
   // Files may use the project's name; that of the files themselves is not known yet.
-  LoadOptions load{place.files, place.directory, place.environment, options.interpolate, options.resolve_paths};
+  LoadOptions load{place.files, place.directory, place.environment, options.interpolate, options.resolve_paths, options.only_variables};
   if (auto name = decide_name(options, place, ""); name && !load.environment.contains("COMPOSE_PROJECT_NAME")) load.environment["COMPOSE_PROJECT_NAME"] = *name;
   TRY_ASSIGN(LoadedFiles loaded, load_files(load));
   Project project;
-  std::string from_files(loaded.tree.text_at({"name"}));
+  std::string from_files = normal_name(loaded.tree.text_at({"name"}));
   if (!from_files.empty() && options.name.empty() && value_of(place.environment, "COMPOSE_PROJECT_NAME").empty() &&
       load.environment["COMPOSE_PROJECT_NAME"] != from_files && loaded.notes.used.contains("COMPOSE_PROJECT_NAME")) {
     load.environment["COMPOSE_PROJECT_NAME"] = from_files;
@@ -240,16 +256,18 @@ Result<Project> open_project(const ProjectOptions& options, const Environment& o
   project.compatibility = options.compatibility || value_of(project.environment, "COMPOSE_COMPATIBILITY") == "true";
   project.tree = std::move(loaded.tree);
   project.tree.erase("version");
-  project.tree.set("name", project.name);
+  if (options.interpolate || options.normalise) project.tree.set("name", project.name);
   project.findings = std::move(loaded.findings);
   project.notes = std::move(loaded.notes);
   if (options.normalise) complete_services(project.tree, options.resolve_paths ? project.directory : ".");
-  complete_resources(project.tree, project.name);
+  else complete_targets(project.tree);
+  if (options.normalise || options.interpolate) complete_resources(project.tree, options.normalise ? project.name : "");
   fill_resources(project.networks, std::as_const(project.tree).find("networks"));
   fill_resources(project.volumes, std::as_const(project.tree).find("volumes"));
   fill_resources(project.secrets, std::as_const(project.tree).find("secrets"));
   fill_resources(project.configs, std::as_const(project.tree).find("configs"));
   TRY(fill_services(project, options));
+  note_owners(project);
   if (options.consistency && options.interpolate) TRY(check_consistency(project));
   return project;
 }

@@ -17,6 +17,7 @@ struct ProjectOptions {
   std::string directory;               // --project-directory; else the first file's
   bool compatibility = false;
   bool interpolate = true, resolve_paths = true, normalise = true, consistency = true;
+  bool only_variables = false;  // what is asked for is which there are: what is missing is no error
   // Services named on the command line: enabled with their dependencies whatever their profiles.
   std::vector<std::string> services;
 };

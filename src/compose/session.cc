@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
+
+#include "api/json.h"
 
 namespace reigen::compose {
 
@@ -31,7 +34,18 @@ Result<EngineClient*> Session::engine() {
   return engine_.get();
 }
 
-void Session::warn(std::string_view text) { progress_->warn(fmt::format("WARN[0000] {}", text)); }
+// As Docker's programs do: short on a terminal, fields for a log elsewhere.
+void Session::warn(std::string_view text) {
+  if (::isatty(2) == 1) return progress_->warn(fmt::format("WARN[0000] {}", text));
+  std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall().time_since_epoch()).count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char time[32];
+  std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  std::string quoted;
+  api::append_json_string(quoted, text, false);
+  progress_->warn(fmt::format("time=\"{}\" level=warning msg={}", time, quoted));
+}
 
 Result<Project> Session::project(const std::vector<std::string>& named) {
   ProjectOptions options = options_.project;
@@ -49,14 +63,10 @@ Result<Project> Session::project(const std::vector<std::string>& named) {
 }
 
 Result<Project> Session::project_or_name() {
-  auto loaded = project();
-  if (loaded || loaded.error().code() != Code::kNotFound || !options_.project.files.empty()) return loaded;
-  auto name = project_name(options_.project, outer_);
-  if (!name || options_.project.name.empty()) return loaded;
-  failure_code_ = 1;
-  Project project;
-  project.name = *name;
-  return project;
+  if (options_.project.name.empty() || !options_.project.files.empty()) return project();
+  Project named;
+  TRY_ASSIGN(named.name, project_name(options_.project, outer_));
+  return named;
 }
 
 Status refuse_unsupported(const Project& project, const std::vector<std::string>& services) {

@@ -39,6 +39,13 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows, size
   return out;
 }
 
+Status check_list_format(std::string_view format) {
+  std::string lower(format);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  if (lower.empty() || lower == "table" || lower == "pretty" || lower == "json") return {};
+  return fail(Code::kInvalidArgument, fmt::format("format value \"{}\" could not be parsed: parsing failed", format));
+}
+
 Result<std::string> fill_template(std::string_view text, const api::Value& fields) {
   std::string out;
   while (!text.empty()) {
@@ -64,7 +71,7 @@ Result<std::string> fill_template(std::string_view text, const api::Value& field
     if (!field)
       return fail(Code::kInvalidArgument, fmt::format("template parsing error: \"{}\" is not known here; {{{{.Name}}}} and {{{{json .}}}} are", action));
     if (field->is_string() && !as_json) out += field->text();
-    else api::append_json(out, *field, {.escape_html = false});
+    else api::append_json(out, *field);
   }
   return out;
 }

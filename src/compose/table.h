@@ -12,6 +12,9 @@ namespace reigen::compose {
 // Columns as wide as their widest cell and 3 blanks, at least `least` wide; as Go's tabwriter. The last column is not padded.
 std::string format_table(const std::vector<std::vector<std::string>>& rows, size_t least);
 
+// table, pretty, json or nothing: what lists without templates take.
+Status check_list_format(std::string_view format);
+
 // {{.Name}} of a Go template by members of `fields`; anything more is kInvalidArgument. \t and \n are understood.
 Result<std::string> fill_template(std::string_view text, const api::Value& fields);
 

@@ -8,6 +8,7 @@
 
 #include "compose/container_request.h"
 #include "compose/labels.h"
+#include "compose/log_view.h"
 #include "compose/operations.h"
 #include "compose/runner.h"
 
@@ -30,6 +31,7 @@ class PlanRun {
     return run_graph(after, [&](size_t i) { return one(i); }, {.parallel = session_.options().parallel});
   }
   std::set<std::string> fresh() const { return fresh_; }
+  std::map<std::string, std::string> told_until() const { return told_until_; }
 
  private:
   const Observed* known(const std::string& id) const {
@@ -100,6 +102,12 @@ class PlanRun {
       auto resumed = engine->post(fmt::format("/containers/{}/unpause", id));
       return resumed ? Status() : Fail(std::move(resumed).error());
     }
+    if (options_.attached && known(id) && !session_.options().dry_run) {
+      TRY_ASSIGN(EngineClient * engine, session_.engine());
+      auto last = after_last_line(*engine, id);  // a log that cannot be read has told nothing
+      std::lock_guard lock(mutex_);
+      if (last && !last->empty()) told_until_[id] = *last;
+    }
     TRY(start_container(session_, step.name, id));
     {
       std::lock_guard lock(mutex_);
@@ -136,7 +144,7 @@ class PlanRun {
       session_.warn(fmt::format("optional dependency \"{}\" failed: {}", step.service, done.error().message()));
       return {};
     }
-    return fail(std::move(done).error().context("dependency failed to start"));
+    return done;
   }
 
   Session& session_;
@@ -148,6 +156,7 @@ class PlanRun {
   std::mutex mutex_;
   std::vector<std::string> made_;
   std::set<std::string> fresh_;
+  std::map<std::string, std::string> told_until_;
 };
 
 std::set<std::string> used_networks(const Project& project, const std::vector<std::string>& services) {
@@ -233,18 +242,21 @@ Status ensure_volumes(Session& session, const Project& project, const std::vecto
   return run_all(volumes.size(), [&](size_t i) { return ensure_volume(session, project, *volumes[i]); });
 }
 
-Result<std::map<std::string, int>> parse_scales(const Project& project, const std::vector<std::string>& arguments) {
+Result<std::map<std::string, int>> parse_scales(const Project& project, const std::vector<std::string>& arguments, std::string_view flag) {
   std::map<std::string, int> scales;
   for (const auto& argument : arguments) {
     size_t equals = argument.find('=');
+    if (equals == std::string::npos)
+      return fail(Code::kInvalidArgument, flag.empty() ? fmt::format("invalid scale specifier: {}", argument)
+                                                       : fmt::format("invalid {} option \"{}\". Should be SERVICE=NUM", flag, argument));
     int number = -1;
-    if (equals != std::string::npos) {
-      auto [end, ec] = std::from_chars(argument.data() + equals + 1, argument.data() + argument.size(), number);
-      if (ec != std::errc() || end != argument.data() + argument.size()) number = -1;
-    }
-    if (equals == std::string::npos || number < 0 || number > 10'000) return fail(Code::kInvalidArgument, fmt::format("invalid scale specifier: {}", argument));
+    auto [end, ec] = std::from_chars(argument.data() + equals + 1, argument.data() + argument.size(), number);
+    if (ec != std::errc() || end != argument.data() + argument.size())
+      return fail(Code::kInvalidArgument, flag.empty() ? fmt::format("invalid scale specifier: can't parse replica value as int: {}", argument)
+                                                       : fmt::format("strconv.Atoi: parsing \"{}\": invalid syntax", argument.substr(equals + 1)));
+    if (number < 0 || number > 10'000) return fail(Code::kInvalidArgument, fmt::format("invalid scale specifier: {}", argument));
     std::string name = argument.substr(0, equals);
-    if (!project.find(name)) return fail(Code::kNotFound, "no such service: " + name);
+    if (!project.find(name)) return fail(Code::kNotFound, fmt::format("no such service: {}{}", name, flag.empty() ? "" : ": not found"));
     scales[name] = number;
   }
   return scales;
@@ -289,6 +301,7 @@ Result<UpResult> bring_up(Session& session, const Project& project, const UpOpti
   PlanRun run(session, project, options, plan, before, image_ids);
   TRY(run.run());
   result.fresh = run.fresh();
+  result.told_until = run.told_until();
   TRY_ASSIGN(auto now, observe(*engine, project.name));
   result.containers = of_services(std::move(now), result.services);
   return result;

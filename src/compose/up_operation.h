@@ -19,14 +19,16 @@ struct UpOptions {
   std::map<std::string, int> scale;
   bool force_recreate = false, no_recreate = false, always_recreate_dependencies = false;
   bool remove_orphans = false, ignore_orphans = false, start = true, renew_volumes = false;
+  bool attached = false;       // what the containers print now is wanted
   std::optional<int> timeout;  // of stops
   ImageOptions images;
 };
 
 struct UpResult {
-  std::vector<std::string> services;  // brought about, in order
-  std::vector<Observed> containers;   // of them, as they are now
-  std::set<std::string> fresh;        // ids made or started now
+  std::vector<std::string> services;              // brought about, in order
+  std::vector<Observed> containers;               // of them, as they are now
+  std::set<std::string> fresh;                    // ids made or started now
+  std::map<std::string, std::string> told_until;  // with `attached`: behind the last line of a started one's runs before, as the engine takes it
 };
 
 Result<UpResult> bring_up(Session& session, const Project& project, const UpOptions& options);
@@ -47,7 +49,7 @@ struct CreateOptions {
 };
 Result<std::string> create_container(Session& session, const Project& project, const Service& service, const CreateOptions& options);
 
-// "web=3" of --scale and the scale command.
-Result<std::map<std::string, int>> parse_scales(const Project& project, const std::vector<std::string>& arguments);
+// "web=3" of --scale (`flag`) and the scale command.
+Result<std::map<std::string, int>> parse_scales(const Project& project, const std::vector<std::string>& arguments, std::string_view flag = "");
 
 }  // namespace reigen::compose

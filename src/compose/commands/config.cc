@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/files.h"
@@ -44,10 +45,22 @@ Flags config_flags(ConfigFlags& given) {
   return flags;
 }
 
-std::string hashes(const Project& project, const std::string& which) {
+Result<std::string> hashes(const Project& project, const std::string& which) {
+  std::set<std::string> names;
+  if (which == "*") {
+    for (const auto& [name, service] : project.services) names.insert(name);
+  } else {
+    for (std::string_view rest = which; !rest.empty();) {
+      names.emplace(rest.substr(0, rest.find(',')));
+      rest.remove_prefix(std::min(rest.find(','), rest.size() - 1) + 1);
+    }
+  }
   std::string out;
-  for (const auto& [name, service] : project.services)
-    if (which == "*" || ("," + which + ",").find("," + name + ",") != std::string::npos) out += fmt::format("{} {}\n", name, service_hash(project, service));
+  for (const auto& name : names) {
+    auto found = project.services.find(name);
+    if (found == project.services.end()) return fail(Code::kNotFound, fmt::format("no such service: {}: not found", name));
+    out += fmt::format("{} {}\n", name, service_hash(project, found->second));
+  }
   return out;
 }
 
@@ -60,9 +73,10 @@ std::string variables(const Project& project) {
 // What is enabled and used. `only`: services named, with what they depend on.
 Result<Value> shown_tree(const Project& project, const std::vector<std::string>& only) {
   Value tree = project.tree;
-  std::set<std::string> kept;
+  std::set<std::string> kept, enabled;
+  for (const auto& [name, service] : project.services) enabled.insert(name);
   if (only.empty()) {
-    for (const auto& [name, service] : project.services) kept.insert(name);
+    kept = enabled;
   } else {
     TRY_ASSIGN(auto names, with_dependencies(project, only));
     kept.insert(names.begin(), names.end());
@@ -72,8 +86,8 @@ Result<Value> shown_tree(const Project& project, const std::vector<std::string>&
   Value services = Value::object();
   if (const Value* all = std::as_const(tree).find("services"))
     for (const auto& member : all->members()) {
-      if (!kept.contains(std::string(member.key()))) continue;
-      services.set(member.key(), member.value);
+      if (!enabled.contains(std::string(member.key()))) continue;
+      if (kept.contains(std::string(member.key()))) services.set(member.key(), member.value);
       if (const Value* networks = member.value.find("networks"))
         for (const auto& network : networks->members()) used[0].emplace(network.key());
       for (size_t kind = 1; kind < 4; ++kind)
@@ -105,23 +119,27 @@ Status pin_images(Session& session, Value& tree) {
   return {};
 }
 
+// A member that YAML leaves out, in its place among those of the shape.
+void add_left_out(Value& object, const Shaped& shape, std::string_view name, const Value& value) {
+  if (!object.is_object() || object.has(name)) return;
+  Value whole = Value::object();
+  for (const Key& key : shape.keys) {
+    if (Value* known = object.find(key.name)) whole.set(key.name, std::move(*known));
+    else if (key.name == name) whole.set(name, value);
+  }
+  for (auto& other : object.members())
+    if (!whole.has(other.key())) whole.set(other.key(), std::move(other.value));
+  object = std::move(whole);
+}
+
 // JSON says what YAML leaves out, and has its sections in the order of their names.
 void make_json(Value& tree) {
   if (Value* services = tree.find("services"))
-    for (auto& member : services->members()) {
-      Value whole = Value::object();
-      for (const Key& key : kServiceShape.keys) {
-        Value* known = member.value.find(key.name);
-        if (known) whole.set(key.name, std::move(*known));
-        else if (key.name == "command" || key.name == "entrypoint") whole.set(key.name, Value());
-      }
-      for (auto& other : member.value.members())
-        if (!whole.has(other.key())) whole.set(other.key(), std::move(other.value));
-      member.value = std::move(whole);
-    }
+    for (auto& member : services->members())
+      for (const char* name : {"command", "entrypoint"}) add_left_out(member.value, kServiceShape, name, Value());
+  auto section = std::ranges::find(kFileShape.keys, std::string_view("networks"), &Key::name);
   if (Value* networks = tree.find("networks"))
-    for (auto& member : networks->members())
-      if (member.value.is_object() && !member.value.has("ipam")) member.value.set("ipam", Value::object());
+    for (auto& member : networks->members()) add_left_out(member.value, *section->value->members, "ipam", Value::object());
   std::map<std::string, Value> sections;
   for (auto& member : tree.members()) sections[std::string(member.key())] = std::move(member.value);
   tree = Value::object();
@@ -131,27 +149,26 @@ void make_json(Value& tree) {
 Result<std::string> lines_of(const Project& project, const ConfigFlags& given, const std::vector<std::string>& words) {
   std::string out;
   TRY_ASSIGN(auto services, with_dependencies(project, words));
-  if (given.services)
+  if (given.services) {
     for (const auto& name : services) out += name + "\n";
-  if (given.images) {
-    std::set<std::string> images;
-    for (const auto& name : services) images.insert(project.find(name)->image);
-    for (const auto& image : images) out += image + "\n";
-  }
-  if (given.volumes)
+  } else if (given.volumes) {
     for (const auto& [key, volume] : project.volumes) out += key + "\n";
-  if (given.networks)
+  } else if (given.networks) {
     for (const auto& [key, network] : project.networks) out += key + "\n";
-  if (given.profiles) {
+  } else if (!given.hash.empty()) {
+    return hashes(project, given.hash);
+  } else if (given.images) {
+    for (const auto& name : services) out += project.find(name)->image + "\n";
+  } else if (given.profiles) {
     std::set<std::string> profiles;
     for (const auto* group : {&project.services, &project.disabled})
       for (const auto& [name, service] : *group) profiles.insert(service.profiles.begin(), service.profiles.end());
     for (const auto& profile : profiles) out += profile + "\n";
-  }
-  if (given.environment)
+  } else if (given.variables) {
+    return variables(project);
+  } else {
     for (const auto& [name, value] : project.environment) out += fmt::format("{}={}\n", name, value);
-  if (!given.hash.empty()) out += hashes(project, given.hash);
-  if (given.variables) out += variables(project);
+  }
   return out;
 }
 
@@ -163,7 +180,8 @@ Result<int> run_config(Session& session, const Arguments& arguments) {
   if (!words) return 0;
   if (given.format != "yaml" && given.format != "json") return fail(Code::kInvalidArgument, fmt::format("unsupported format \"{}\"", given.format));
   auto& options = session.options().project;
-  options.interpolate = !given.no_interpolate;
+  options.interpolate = !given.no_interpolate && !given.variables;
+  options.only_variables = given.variables;
   options.normalise = !given.no_normalize;
   options.resolve_paths = !given.no_paths;
   options.consistency = !given.no_consistency && !given.no_normalize;
@@ -175,14 +193,17 @@ Result<int> run_config(Session& session, const Arguments& arguments) {
   if (lines) {
     TRY_ASSIGN(out, lines_of(project, given, *words));
   } else {
-    TRY_ASSIGN(Value tree, shown_tree(project, *words));
+    Value tree = project.tree;
+    if (options.interpolate) {
+      TRY_ASSIGN(tree, shown_tree(project, *words));
+    }
     if (given.digests) TRY(pin_images(session, tree));
-    tree = config_tree(tree, options.interpolate);
-    if (given.format == "json") make_json(tree);
+    tree = options.interpolate ? config_tree(tree, true) : sorted_tree(tree);
+    if (given.format == "json" && options.interpolate) make_json(tree);
     out = given.format == "json" ? write_json(tree) : write_yaml(tree);
+    if (given.quiet) return 0;
   }
-  if (given.quiet) return 0;
-  if (!given.output.empty()) {
+  if (!given.output.empty() && !lines) {
     TRY(write_file(given.output, out, 0644));
     return 0;
   }

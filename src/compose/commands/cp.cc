@@ -125,19 +125,20 @@ Result<int> run_cp(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY_ASSIGN(auto containers, observe(*engine, project.name, all ? OneOffs::kToo : OneOffs::kWithout));
   std::string service = from.service.empty() ? to.service : from.service;
-  TRY(check_services(project, {service}));
   auto mine = of_services(containers, {service});
   if (index || mine.empty() || !from.service.empty()) {
     auto one = pick(containers, service, index.value_or(0), true);
+    if (!one && index) return fail(std::move(one).error());
     if (!one) return fail(Code::kNotFound, fmt::format("no container found for service \"{}\"", service));
     mine = {*one};
   }
   for (const auto& container : mine) {
+    std::string what = from.service.empty() ? fmt::format("copy {} to {}:{}", from.path, container.name, to.path)
+                                            : fmt::format("copy {}:{} to {}", container.name, from.path, to.path);
+    session.progress().begin(container.name, what + " Copying");
     auto done = from.service.empty() ? copy_in(*engine, container, from.path, to.path, follow, archive) : copy_out(*engine, container, from.path, to.path);
     if (!done) return fail(std::move(done).error());
-    if (to.path != "-")
-      session.progress().done(container.name,
-                              fmt::format("copy {} to {} Copied", (*words)[0], from.service.empty() ? container.name + ":" + to.path : to.path));
+    session.progress().done(container.name, what + " Copied");
   }
   return 0;
 }

@@ -36,7 +36,8 @@ Status remove_network(Session& session, EngineClient& engine, const std::string&
   return removed;
 }
 
-Status remove_networks(Session& session, EngineClient& engine, const Project& project) {
+// Whether there were any.
+Result<bool> remove_networks(Session& session, EngineClient& engine, const Project& project) {
   TRY_ASSIGN(auto list, engine.get(with_query("/networks", {{"filters", project_filter(project.name)}})));
   std::vector<std::pair<std::string, std::string>> networks;
   for (const auto& network : std::as_const(list).items()) {
@@ -45,10 +46,12 @@ Status remove_networks(Session& session, EngineClient& engine, const Project& pr
     if (known != project.networks.end() && known->second.external) continue;
     networks.emplace_back(network.text_at({"Name"}), network.text_at({"Id"}));
   }
-  return run_all(networks.size(), [&](size_t i) { return remove_network(session, engine, networks[i].first, networks[i].second); });
+  TRY(run_all(networks.size(), [&](size_t i) { return remove_network(session, engine, networks[i].first, networks[i].second); }));
+  return !networks.empty();
 }
 
-Status remove_volumes(Session& session, EngineClient& engine, const Project& project) {
+// Whether there were any.
+Result<bool> remove_volumes(Session& session, EngineClient& engine, const Project& project) {
   std::set<std::string> names;
   for (const auto& [key, volume] : project.volumes)
     if (!volume.external) names.insert(volume.name);
@@ -58,7 +61,7 @@ Status remove_volumes(Session& session, EngineClient& engine, const Project& pro
       for (const auto& volume : volumes->items()) names.emplace(volume.text_at({"Name"}));
   }
   std::vector<std::string> all(names.begin(), names.end());
-  return run_all(all.size(), [&](size_t i) -> Status {
+  TRY(run_all(all.size(), [&](size_t i) -> Status {
     std::string line = "Volume " + all[i];
     session.progress().begin(line, "Removing");
     if (session.options().dry_run) return {};
@@ -70,7 +73,8 @@ Status remove_volumes(Session& session, EngineClient& engine, const Project& pro
     else session.progress().done(line, "Removed");
     bool fine = removed || removed.error().code() == Code::kNotFound || removed.error().code() == Code::kConflict;
     return fine ? Status() : removed;
-  });
+  }));
+  return !all.empty();
 }
 
 Status remove_images(Session& session, EngineClient& engine, const Project& project, const std::string& which, const std::vector<std::string>& services) {
@@ -111,7 +115,8 @@ Result<int> run_down(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(Project project, session.project_or_name());
   TRY(check_services(project, *words));
   TRY_ASSIGN(EngineClient * engine, session.engine());
-  TRY_ASSIGN(auto containers, observe(*engine, project.name, OneOffs::kToo));
+  // Those of `run` are orphans.
+  TRY_ASSIGN(auto containers, observe(*engine, project.name, given.orphans ? OneOffs::kToo : OneOffs::kWithout));
   bool any = !containers.empty();
   bool knows = !project.services.empty();
   std::erase_if(containers, [&](const Observed& container) {
@@ -122,11 +127,13 @@ Result<int> run_down(Session& session, const Arguments& arguments) {
   TRY(in_dependency_order(project, containers, true,
                           [&](const Observed& container) { return stop_and_remove(session, &project, container, given.timeout, given.volumes); }));
   if (!given.images.empty()) TRY(remove_images(session, *engine, project, given.images, *words));
-  if (words->empty()) {
-    TRY(remove_networks(session, *engine, project));
-    if (given.volumes) TRY(remove_volumes(session, *engine, project));
+  TRY_ASSIGN(bool had_networks, remove_networks(session, *engine, project));
+  any |= had_networks || knows;
+  if (given.volumes) {
+    TRY_ASSIGN(bool had_volumes, remove_volumes(session, *engine, project));
+    any |= had_volumes;
   }
-  if (!any && !knows) session.warn(fmt::format("Warning: No resource found to remove for project \"{}\".", project.name));
+  if (!any) fmt::print(stderr, "Warning: No resource found to remove for project \"{}\".\n", project.name);
   return 0;
 }
 

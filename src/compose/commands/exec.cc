@@ -141,6 +141,7 @@ Result<int> run_run(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto words, run_flags(given).parse(arguments, false));
   if (!words) return 0;
   if (words->empty()) return fail(Code::kInvalidArgument, "requires at least 1 arg(s), only received 0");
+  if (given.service_ports && !given.publish.empty()) return fail(Code::kInvalidArgument, "--service-ports and --publish are incompatible");
   std::string name = words->front();
   std::vector<std::string> command(words->begin() + 1, words->end());
   TRY_ASSIGN(Project project, session.project({name}));
@@ -185,7 +186,7 @@ Result<int> run_run(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(EngineClient * engine, session.engine());
   if (!given.detach) return run_attached(session, id, tty, input, given.remove);
   TRY_ASSIGN([[maybe_unused]] Value started, engine->post(fmt::format("/containers/{}/start", id)));
-  fmt::print("{}\n", options.name);
+  fmt::print("{}\n", id);
   return 0;
 }
 
@@ -208,7 +209,6 @@ Result<int> run_exec(Session& session, const Arguments& arguments) {
   if (!words) return 0;
   if (words->size() < 2) return fail(Code::kInvalidArgument, fmt::format("requires at least 2 arg(s), only received {}", words->size()));
   TRY_ASSIGN(Project project, session.project_or_name());
-  TRY(check_services(project, {words->front()}));
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY_ASSIGN(auto containers, observe(*engine, project.name));
   TRY_ASSIGN(Observed container, pick(containers, words->front(), index.value_or(0)));

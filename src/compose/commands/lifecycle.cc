@@ -12,6 +12,7 @@
 #include "compose/operations.h"
 #include "base/executor.h"
 #include "compose/runner.h"
+#include "compose/terminal.h"
 
 namespace reigen::compose {
 namespace {
@@ -36,11 +37,12 @@ Status post_each(Session& session, const Found& found, bool backwards, const std
   TRY_ASSIGN(EngineClient * engine, session.engine());
   return in_dependency_order(found.project, found.containers, backwards, [&](const Observed& container) -> Status {
     std::string line = "Container " + container.name;
-    session.progress().begin(line, doing);
+    bool told = act != "pause" && act != "unpause";  // as Docker's: only what has been done
+    if (told) session.progress().begin(line, doing);
     if (!session.options().dry_run) {
       auto done = engine->post(fmt::format("/containers/{}/{}", container.id, act), {}, limit);
       if (!done) {
-        session.progress().failed(line, "Error");
+        if (told) session.progress().failed(line, "Error while " + doing);
         return fail(std::move(done).error());
       }
     }
@@ -58,13 +60,19 @@ Result<int> run_start(Session& session, const Arguments& arguments) {
   flags.flag(&wait, "wait", 0, "Wait until services are running or healthy").number(&wait_timeout, "wait-timeout", 0, "Seconds --wait may take");
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
-  TRY_ASSIGN(Found found, find(session, *words));
+  TRY_ASSIGN(Found found, find(session, {}));
+  TRY(check_services(found.project, *words));
+  // With what they depend on.
+  std::vector<std::string> services = *words;
+  if (!found.project.services.empty()) {
+    TRY_ASSIGN(services, with_dependencies(found.project, *words));
+  }
+  found.containers = of_services(std::move(found.containers), services);
   std::set<std::string> present;
   for (const auto& container : found.containers) present.insert(container.service);
-  for (const auto& [name, service] : found.project.services)
-    if (!present.contains(name) && service.scale > 0 && (words->empty() || std::ranges::find(*words, name) != words->end()))
+  for (const auto& name : services)
+    if (const Service* service = found.project.find(name); service && !present.contains(name) && service->scale > 0)
       return fail(Code::kNotFound, fmt::format("service \"{}\" has no container to start", name));
-  std::erase_if(found.containers, [](const Observed& container) { return container.state == "running"; });
   TRY(in_dependency_order(found.project, found.containers, false, [&](const Observed& container) -> Status {
     const Service* service = found.project.find(container.service);
     if (service)
@@ -75,7 +83,7 @@ Result<int> run_start(Session& session, const Arguments& arguments) {
           if (other.service == name) others.emplace_back(other.name, other.id);
         if (!others.empty()) TRY(wait_for_condition(session, found.project, name, others, dependency.condition, Duration::zero()));
       }
-    return start_container(session, container.name, container.id);
+    return container.state == "running" ? Status() : start_container(session, container.name, container.id);
   }));
   if (!wait) return 0;
   TRY(run_all(found.containers.size(), [&](size_t i) {
@@ -158,7 +166,7 @@ Result<int> run_pause(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto words, Flags("pause [SERVICE...]", "Pause services").parse(arguments));
   if (!words) return 0;
   TRY_ASSIGN(Found found, find(session, *words));
-  std::erase_if(found.containers, [](const Observed& container) { return container.state != "running"; });
+  std::erase_if(found.containers, [](const Observed& container) { return !container.running(); });
   TRY(post_each(session, found, true, "Pausing", "Paused", "pause", std::chrono::minutes(2)));
   return 0;
 }
@@ -167,7 +175,7 @@ Result<int> run_unpause(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto words, Flags("unpause [SERVICE...]", "Unpause services").parse(arguments));
   if (!words) return 0;
   TRY_ASSIGN(Found found, find(session, *words));
-  std::erase_if(found.containers, [](const Observed& container) { return container.state != "paused"; });
+  std::erase_if(found.containers, [](const Observed& container) { return !container.running(); });
   TRY(post_each(session, found, false, "Unpausing", "Unpaused", "unpause", std::chrono::minutes(2)));
   return 0;
 }
@@ -181,7 +189,7 @@ Result<int> run_rm(Session& session, const Arguments& arguments) {
       .flag(&all, "all", 'a', "Has no effect");
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
-  TRY_ASSIGN(Found found, find(session, *words, OneOffs::kToo));
+  TRY_ASSIGN(Found found, find(session, *words));
   if (stop) {
     auto running = found.containers;
     std::erase_if(running, [](const Observed& container) { return !container.running(); });
@@ -195,9 +203,10 @@ Result<int> run_rm(Session& session, const Arguments& arguments) {
   }
   std::string names;
   for (const auto& container : found.containers) names += (names.empty() ? "" : ", ") + container.name;
-  fmt::print(stderr, "Going to remove {}\n", names);
+  fmt::print("Going to remove {}\n", names);
   if (!force) {
-    fmt::print(stderr, "Are you sure? [yN] ");
+    if (is_terminal(0)) fmt::print("Are you sure? [yN] ");
+    std::fflush(stdout);
     std::string answer;
     std::getline(std::cin, answer);
     if (answer != "y" && answer != "Y" && answer != "yes") return 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "base/executor.h"
 #include "compose/commands/commands.h"
@@ -36,9 +37,19 @@ Result<int> run_logs(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(Project project, session.project_or_name());
   TRY(check_services(project, *words));
   TRY_ASSIGN(EngineClient * engine, session.engine());
-  TRY_ASSIGN(auto all, observe(*engine, project.name, words->empty() ? OneOffs::kWithout : OneOffs::kToo));
+  TRY_ASSIGN(auto all, observe(*engine, project.name));
   auto containers = of_services(std::move(all), *words);
-  if (index) std::erase_if(containers, [&](const Observed& container) { return container.number != *index; });
+  // Without names: what the files have, but for what they keep silent (`attach: false`).
+  if (words->empty() && !project.services.empty())
+    std::erase_if(containers, [&](const Observed& container) {
+      const Service* service = project.find(container.service);
+      const Value* attach = service ? service->spec.find("attach") : nullptr;
+      return !service || (attach && !attach->bool_or(true));
+    });
+  if (index && *index > 0 && !words->empty()) {
+    TRY_ASSIGN(Observed one, pick(containers, words->front(), *index, true));
+    containers.assign(1, std::move(one));
+  }
   LogView view({.color = session.color_out() && !no_color, .prefix = !no_prefix});
   for (const auto& container : containers) view.add(short_name(project.name, container));
   auto show = [&](size_t i) -> Status {
@@ -112,7 +123,7 @@ Result<int> run_top(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY_ASSIGN(auto all, observe(*engine, project.name));
   for (const auto& container : of_services(std::move(all), *words)) {
-    if (container.state != "running") continue;
+    if (!container.running()) continue;
     TRY_ASSIGN(Value top, engine->get(fmt::format("/containers/{}/top", container.id)));
     std::vector<std::vector<std::string>> rows;
     auto add = [&](const Value& row) {
@@ -123,7 +134,7 @@ Result<int> run_top(Session& session, const Arguments& arguments) {
     if (const Value* titles = std::as_const(top).find("Titles")) add(*titles);
     if (const Value* processes = std::as_const(top).find("Processes"))
       for (const auto& process : processes->items()) add(process);
-    fmt::print("{}\n{}\n", container.name, format_table(rows, 4));
+    fmt::print("{}\n{}\n", container.name, format_table(rows, 5));
   }
   return 0;
 }
@@ -135,10 +146,12 @@ Result<int> run_images(Session& session, const Arguments& arguments) {
   flags.text(&format, "format", 0, "table or json").flag(&quiet, "quiet", 'q', "Only ids");
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
+  TRY(check_list_format(format));
   TRY_ASSIGN(Project project, session.project_or_name());
   TRY(check_services(project, *words));
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY_ASSIGN(auto all, observe(*engine, project.name, OneOffs::kToo));
+  std::set<std::string> shown;
   std::vector<std::vector<std::string>> rows = {{"CONTAINER", "REPOSITORY", "TAG", "IMAGE ID", "SIZE"}};
   Value out = Value::array();
   for (const auto& container : of_services(std::move(all), *words)) {
@@ -154,7 +167,7 @@ Result<int> run_images(Session& session, const Arguments& arguments) {
       }
     int64_t size = image.find("Size") ? image.find("Size")->int_or(0) : 0;
     if (id.starts_with("sha256:")) id.erase(0, 7);
-    if (quiet) fmt::print("{}\n", id);
+    if (quiet && shown.insert(id).second) fmt::print("{}\n", id);
     rows.push_back({container.name, repository, tag, id.substr(0, 12), human_size(size)});
     out.push_back(Value::object({{"ID", "sha256:" + id}, {"ContainerName", container.name}, {"Repository", repository}, {"Tag", tag}, {"Size", size}}));
   }

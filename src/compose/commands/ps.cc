@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "compose/commands/commands.h"
 #include "compose/flags.h"
@@ -26,17 +27,32 @@ std::vector<Value> sorted_ports(const Observed& container) {
   return ports;
 }
 
+// As Docker's tables have them: neighbours that go to themselves as ranges, then those that go elsewhere.
 std::string ports_text(const Observed& container) {
-  std::string out;
+  struct Range {
+    std::string address, type;
+    int64_t first = 0, last = 0;
+  };
+  std::vector<Range> ranges;
+  std::string out, translated;
   for (const auto& port : sorted_ports(container)) {
-    out += out.empty() ? "" : ", ";
-    if (number_of(port, "PublicPort") > 0) {
-      auto address = port.text_at({"IP"});
-      out += fmt::format("{}:{}->", address, number_of(port, "PublicPort"));
+    std::string address(port.text_at({"IP"})), type(port.text_at({"Type"}));
+    int64_t inner = number_of(port, "PrivatePort"), outer = number_of(port, "PublicPort");
+    if (outer > 0 && outer != inner) {
+      translated += fmt::format("{}{}:{}->{}/{}", translated.empty() ? "" : ", ", address, outer, inner, type);
+      continue;
     }
-    out += fmt::format("{}/{}", number_of(port, "PrivatePort"), port.text_at({"Type"}));
+    if (outer == 0) address.clear();
+    auto before = std::ranges::find_if(ranges, [&](const Range& range) { return range.address == address && range.type == type && range.last + 1 == inner; });
+    if (before != ranges.end()) before->last = inner;
+    else ranges.push_back({std::move(address), std::move(type), inner, inner});
   }
-  return out;
+  std::ranges::stable_sort(ranges, {}, [](const Range& range) { return std::tie(range.first, range.address, range.type); });
+  for (const auto& [address, type, first, last] : ranges) {
+    std::string numbers = first == last ? std::to_string(first) : fmt::format("{}-{}", first, last);
+    out += fmt::format("{}{}/{}", out.empty() ? "" : ", ", address.empty() ? numbers : fmt::format("{}:{}->{}", address, numbers, numbers), type);
+  }
+  return out + (out.empty() || translated.empty() ? "" : ", ") + translated;
 }
 
 std::string health_of(const Observed& container) {
@@ -59,17 +75,26 @@ Value publishers(const Observed& container) {
                                   {"TargetPort", number_of(port, "PrivatePort")},
                                   {"PublishedPort", number_of(port, "PublicPort")},
                                   {"Protocol", port.text_at({"Type"})}}));
-  return list;
+  return list.size() > 0 ? list : Value();
 }
 
-std::string joined(const Value* map_or_list, std::string_view key) {
+std::string joined(const Value* map, bool values) {
   std::string out;
-  if (!map_or_list) return out;
-  for (const auto& member : map_or_list->members())
-    out += fmt::format("{}{}{}", out.empty() ? "" : ",", member.key(), key.empty() ? "=" + std::string(member.value.text()) : "");
-  for (const auto& item : map_or_list->items()) {
-    auto name = item.text_at({"Name"});
-    out += fmt::format("{}{}", out.empty() ? "" : ",", name.empty() ? item.text_at({"Source"}) : name);
+  if (!map) return out;
+  for (const auto& member : map->members())
+    out += fmt::format("{}{}{}", out.empty() ? "" : ",", member.key(), values ? "=" + std::string(member.value.text()) : "");
+  return out;
+}
+
+std::string mounts_text(const Observed& container, bool whole, int& volumes) {
+  std::string out;
+  const Value* mounts = container.raw.find("Mounts");
+  if (!mounts) return out;
+  for (const auto& mount : mounts->items()) {
+    auto name = mount.text_at({"Name"});
+    volumes += mount.text_at({"Driver"}) == "local";
+    std::string shown(name.empty() ? mount.text_at({"Source"}) : name);
+    out += (out.empty() ? "" : ",") + (whole ? shown : shorten(shown, 15));
   }
   return out;
 }
@@ -82,6 +107,8 @@ Value fields_of(const Observed& container, const std::string& project, bool whol
   char text[64];
   std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %z %Z", &parts);
   auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall().time_since_epoch()).count();
+  int volumes = 0;
+  std::string mounts = mounts_text(container, whole, volumes);
   std::string command = fmt::format("\"{}\"", whole ? std::string(container.raw.text_at({"Command"})) : shorten(container.raw.text_at({"Command"}), 20));
   return Value::object({{"Command", command},
                         {"CreatedAt", text},
@@ -89,12 +116,12 @@ Value fields_of(const Observed& container, const std::string& project, bool whol
                         {"Health", health_of(container)},
                         {"ID", whole ? container.id : container.id.substr(0, 12)},
                         {"Image", container.image},
-                        {"Labels", joined(container.raw.find("Labels"), "")},
-                        {"LocalVolumes", "0"},
-                        {"Mounts", joined(container.raw.find("Mounts"), "Name")},
+                        {"Labels", joined(container.raw.find("Labels"), true)},
+                        {"LocalVolumes", std::to_string(volumes)},
+                        {"Mounts", mounts},
                         {"Name", container.name},
                         {"Names", container.name},
-                        {"Networks", joined(container.raw.at({"NetworkSettings", "Networks"}), "Name")},
+                        {"Networks", joined(container.raw.at({"NetworkSettings", "Networks"}), false)},
                         {"Ports", ports_text(container)},
                         {"Project", project},
                         {"Publishers", publishers(container)},
@@ -105,23 +132,51 @@ Value fields_of(const Observed& container, const std::string& project, bool whol
                         {"Status", container.status}});
 }
 
+// A template's cells stand between tabs.
+std::vector<std::string> cells_of(std::string_view line) {
+  std::vector<std::string> cells;
+  for (;;) {
+    size_t end = line.find('\t');
+    cells.emplace_back(line.substr(0, end));
+    if (end == std::string_view::npos) return cells;
+    line.remove_prefix(end + 1);
+  }
+}
+
 Status print(const std::vector<Observed>& containers, const std::string& project, const std::string& format, bool whole) {
-  std::vector<std::vector<std::string>> rows = {{"NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"}};
-  std::string own = format.starts_with("table ") ? format.substr(6) : format;
-  bool columns = format.empty() || format == "table";
-  for (const auto& container : containers) {
-    Value fields = fields_of(container, project, whole);
-    auto text = [&](const char* key) { return std::string(fields.text_at({key})); };
-    if (columns) {
-      rows.push_back({text("Name"), text("Image"), text("Command"), text("Service"), text("RunningFor"), text("Status"), text("Ports")});
-    } else if (format == "json") {
-      fmt::print("{}\n", api::to_json(fields, {.escape_html = false}));
-    } else {
-      TRY_ASSIGN(std::string line, fill_template(own, fields));
+  static const std::string common = "table {{.Name}}\t{{.Image}}\t{{.Command}}\t{{.Service}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}";
+  static const Value titles = Value::object({{"ID", "CONTAINER ID"},
+                                             {"Name", "NAME"},
+                                             {"Project", "PROJECT"},
+                                             {"Service", "SERVICE"},
+                                             {"Image", "IMAGE"},
+                                             {"Command", "COMMAND"},
+                                             {"CreatedAt", "CREATED AT"},
+                                             {"RunningFor", "CREATED"},
+                                             {"Ports", "PORTS"},
+                                             {"State", "STATE"},
+                                             {"Status", "STATUS"},
+                                             {"Size", "SIZE"},
+                                             {"Labels", "LABELS"}});
+  const std::string& given = format.empty() || format == "table" ? common : format;
+  if (!given.starts_with("table ")) {
+    for (const auto& container : containers) {
+      Value fields = fields_of(container, project, whole);
+      TRY_ASSIGN(std::string line, given == "json" ? Result<std::string>(api::to_json(fields)) : fill_template(given, fields));
       fmt::print("{}\n", line);
     }
+    return {};
   }
-  if (columns) fmt::print("{}", format_table(rows, 10));
+  std::string own = given.substr(6);
+  Value head = fields_of(Observed(), project, whole);  // what has no title of its own has "<no value>" there
+  for (auto& member : head.members()) member.value = titles.find(member.key()) ? *titles.find(member.key()) : Value("<no value>");
+  TRY_ASSIGN(std::string title, fill_template(own, head));
+  std::vector<std::vector<std::string>> rows = {cells_of(title)};
+  for (const auto& container : containers) {
+    TRY_ASSIGN(std::string line, fill_template(own, fields_of(container, project, whole)));
+    rows.push_back(cells_of(line));
+  }
+  fmt::print("{}", format_table(rows, 10));
   return {};
 }
 
@@ -143,6 +198,7 @@ Result<int> run_ps(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
   if (!filter.empty()) {
+    if (filter.find('=') == std::string::npos) return fail(Code::kInvalidArgument, "arguments to --filter should be in form KEY=VAL");
     if (!filter.starts_with("status=")) return fail(Code::kInvalidArgument, fmt::format("unknown filter {}", filter.substr(0, filter.find('='))));
     states.push_back(filter.substr(7));
   }
@@ -157,14 +213,17 @@ Result<int> run_ps(Session& session, const Arguments& arguments) {
     if (!states.empty()) return std::ranges::find(states, container.state) == states.end();
     return !all && !container.running();
   });
+  std::ranges::sort(containers, {}, &Observed::name);
   if (quiet) {
     for (const auto& container : containers) fmt::print("{}\n", container.id);
     return 0;
   }
   if (services) {
-    std::string last;
+    std::string names;
+    std::set<std::string> shown;
     for (const auto& container : containers)
-      if (container.service != last) fmt::print("{}\n", last = container.service);
+      if (shown.insert(container.service).second) names += (names.empty() ? "" : "\n") + container.service;
+    fmt::print("{}\n", names);
     return 0;
   }
   TRY(print(containers, project.name, format, whole));
@@ -209,6 +268,13 @@ Result<int> run_ls(Session& session, const Arguments& arguments) {
       .flag(&quiet, "quiet", 'q', "Only names");
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
+  for (const auto& filter : filters) {
+    size_t equals = filter.find('=');
+    if (equals == std::string::npos)
+      return fail(Code::kInvalidArgument, fmt::format("invalid argument \"{}\" for \"--filter\" flag: bad format of filter (expected name=value)", filter));
+    if (filter.substr(0, equals) != "name") return fail(Code::kInvalidArgument, fmt::format("invalid filter '{}'", filter.substr(0, equals)));
+  }
+  TRY(check_list_format(format));
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY_ASSIGN(auto list, engine->get(with_query("/containers/json", {{"all", all ? "1" : ""}, {"filters", project_filter("")}})));
   std::map<std::string, std::map<std::string, int>> states;

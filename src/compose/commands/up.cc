@@ -64,9 +64,15 @@ Flags up_flags(UpFlags& given) {
 Status check_up_flags(const UpFlags& given) {
   bool aborts = given.abort_on_exit || !given.exit_code_from.empty() || given.abort_on_failure;
   if (given.watch) return fail(Code::kUnimplemented, "--watch is not supported");
-  if (given.detach && (aborts || !given.attach.empty() || given.attach_dependencies))
-    return fail(Code::kInvalidArgument, "--detach cannot be combined with --abort-on-container-exit, --exit-code-from, --attach or --attach-dependencies");
+  if ((given.detach || given.wait) && (aborts || !given.attach.empty() || given.attach_dependencies))
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies", given.wait ? "--wait" : "--detach"));
   if (given.up.force_recreate && given.up.no_recreate) return fail(Code::kInvalidArgument, "--force-recreate and --no-recreate are incompatible");
+  if (given.up.always_recreate_dependencies && given.up.no_recreate)
+    return fail(Code::kInvalidArgument, "--always-recreate-deps and --no-recreate are incompatible");
+  static constexpr std::string_view policies[] = {"", "policy", "always", "never", "build", "missing", "if_not_present"};
+  if (std::ranges::find(policies, given.up.images.pull) == std::end(policies))
+    return fail(Code::kInvalidArgument, fmt::format("invalid --pull option \"{}\"", given.up.images.pull));
   if (given.up.images.build && given.up.images.no_build) return fail(Code::kInvalidArgument, "--build and --no-build are incompatible");
   return {};
 }
@@ -95,7 +101,8 @@ class Attached {
       if (shows) view.add(short_name(project_.name, container));
       if (shows || aborts()) shown.push_back(&container);
     }
-    fmt::print(stderr, "Attaching to {}\n", names(shown));
+    fmt::print("Attaching to {}\n", names(shown));
+    std::fflush(stdout);
     left_ = shown.size();
     if (left_ == 0) return 0;
     ThreadExecutor executor(static_cast<unsigned>(std::min<size_t>(left_, 256)), "logs");
@@ -120,6 +127,7 @@ class Attached {
     LogOptions options{.follow = true, .timestamps = given_.timestamps};
     // What ran before `up` has told its past already.
     if (!up_.fresh.contains(container.id)) options.tail = "0";
+    if (auto told = up_.told_until.find(container.id); told != up_.told_until.end()) options.since = told->second;
     LogView silent(LogView::Options{});
     auto code = show_log(*engine_, container, name, options, is_attached(project_, given_, container.service) ? view : silent);
     if (code) view.note(name, fmt::format("exited with code {}", *code));
@@ -218,8 +226,10 @@ Result<int> run_up(Session& session, const Arguments& arguments) {
   if (attached) signals = block_end_signals();
   TRY_ASSIGN(Project project, session.project(*words));
   TRY(check_services(project, *words));
-  if (!given.exit_code_from.empty()) TRY(check_services(project, {given.exit_code_from}));
-  TRY_ASSIGN(given.up.scale, parse_scales(project, given.scales));
+  if (!given.exit_code_from.empty() && !project.services.contains(given.exit_code_from))
+    return fail(Code::kNotFound, fmt::format("no such service: {}: not found", given.exit_code_from));
+  TRY_ASSIGN(given.up.scale, parse_scales(project, given.scales, "--scale"));
+  given.up.attached = attached;
   TRY_ASSIGN(UpResult up, bring_up(session, project, given.up));
   if (given.wait) TRY(wait_for_all(session, project, up, given.wait_timeout));
   if (!attached || session.options().dry_run) return 0;
@@ -237,7 +247,7 @@ Result<int> run_create(Session& session, const Arguments& arguments) {
   given.up.start = false;
   TRY_ASSIGN(Project project, session.project(*words));
   TRY(check_services(project, *words));
-  TRY_ASSIGN(given.up.scale, parse_scales(project, given.scales));
+  TRY_ASSIGN(given.up.scale, parse_scales(project, given.scales, "--scale"));
   TRY_ASSIGN(UpResult up, bring_up(session, project, given.up));
   return 0;
 }
