@@ -103,7 +103,7 @@ TEST_F(BuildTest, CopiesWithOwnersModesWildcardsAndIgnores) {
   EXPECT_EQ(store_->config(out->id)->working_dir, "/w");
 }
 
-TEST_F(BuildTest, CacheIsKeyedByContentsAndFast) {
+TEST_F(BuildTest, CacheIsKeyedByContents) {
   std::string dockerfile = "FROM scratch\n";
   for (int i = 0; i < 9; ++i) {
     put("f" + std::to_string(i), "x");
@@ -112,13 +112,10 @@ TEST_F(BuildTest, CacheIsKeyedByContentsAndFast) {
   auto first = build(dockerfile);
   ASSERT_TRUE(first) << first.error().message();
   EXPECT_EQ(cached_, 0);
-  auto begin = system_clock().now();
   auto second = build(dockerfile);
-  auto took = system_clock().now() - begin;
   ASSERT_TRUE(second);
   EXPECT_EQ(cached_, 9);
   EXPECT_EQ(first->id, second->id);
-  EXPECT_LT(took, std::chrono::milliseconds(100));
   put("f7", "changed");
   ASSERT_TRUE(build(dockerfile));
   EXPECT_EQ(cached_, 7);

@@ -116,13 +116,10 @@ TEST_F(ClassicTest, TheCacheIsTheChildrenOfTheParent) {
   ASSERT_TRUE(first) << first.error().message();
   EXPECT_EQ(cached(), 0);
   EXPECT_EQ(output_, "two\n");
-  auto begin = system_clock().now();
   auto second = build(file);
-  auto took = system_clock().now() - begin;
   EXPECT_EQ(second->id, first->id);
   EXPECT_EQ(cached(), 6);
   EXPECT_EQ(output_, "");
-  EXPECT_LT(took, std::chrono::milliseconds(100));
   // Neither times nor a name elsewhere matter; contents and modes do.
   ASSERT_TRUE(run_checked({{"touch", "-d", "2001-01-01", context_ + "/a", context_ + "/b"}}));
   EXPECT_EQ(build(file)->id, first->id);

@@ -161,7 +161,7 @@ class HijackTest : public ::testing::TestWithParam<const char*> {
   }
   static ServerOptions options() {
     ServerOptions out;
-    out.stall_timeout = std::chrono::milliseconds(1500);
+    out.stall_timeout = std::chrono::seconds(4);
     out.body_policy = [](const Request&) { return BodyPolicy{.limit = 1000, .stall_timeout = Duration::max(), .hijack = true}; };
     return out;
   }
@@ -179,7 +179,7 @@ TEST_P(HijackTest, GoesOnAfterTheClientsHalfClose) {
   EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101 "));
   client.send("one");
   EXPECT_EQ(client.read_until(">"), "<one>");
-  ::usleep(2'500'000);  // longer than stall_timeout: no timeout of the server holds any more
+  ::usleep(5'000'000);  // longer than stall_timeout: no timeout of the server holds any more
   client.send("two");
   client.half_close();
   EXPECT_EQ(client.read_until(""), "<two>bye");
