@@ -326,11 +326,11 @@ TEST_F(CrunRuntimeTest, ATerminalHasItsSizeFromTheFirstMoment) {
   wait_exit("c1");
   EXPECT_NE(std::string::npos, log_of("c1").find("45 123")) << log_of("c1");
   run(container("c2", {"sleep", "1000"}));
-  auto session =
-      runtime_->exec("c2", {.argv = {"sh", "-c", "i=0; while [ $i -lt 600 -a \"$(stty size 2>/dev/null)\" != '33 77' ]; do sleep 0.1; i=$((i+1)); done; stty size"},
-                            .tty = true,
-                            .console_width = 77,
-                            .console_height = 33});
+  auto session = runtime_->exec(
+      "c2", {.argv = {"sh", "-c", "i=0; while [ $i -lt 600 -a \"$(stty size 2>/dev/null)\" != '33 77' ]; do sleep 0.1; i=$((i+1)); done; stty size"},
+             .tty = true,
+             .console_width = 77,
+             .console_height = 33});
   ASSERT_TRUE(session);
   EXPECT_EQ("33 77\r\n", read_all(*(*session)->output()));
   EXPECT_GT((*session)->pid(), 0);
