@@ -55,11 +55,13 @@ Status remove_link(Engine& engine, const std::string& name) {
 }  // namespace
 
 Status delete_container(Engine& engine, const Container& container, bool volumes) {
-  auto hold = engine.container_events.hold(container.metadata.name);  // its volumes' end is told before its own
+  auto hold = engine.container_events.hold(container.metadata.name);            // its volumes' end is told before its own
+  const bool volumes_first = volumes && host_config_of(container).auto_remove;  // somebody may wait for its removal
+  if (volumes_first) remove_volumes(engine, container);
   auto removed = engine.client.remove<Container>("", container.metadata.name, {.uid = container.metadata.uid});
   if (!removed && !api::is_not_found(removed.error())) return fail(removed.error().context("removing container " + container.metadata.name));
   release_name(engine, "Container", container.spec.docker_name);
-  if (volumes) remove_volumes(engine, container);
+  if (volumes && !volumes_first) remove_volumes(engine, container);
   return {};
 }
 

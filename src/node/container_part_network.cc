@@ -27,7 +27,7 @@ using network::Endpoint;
 namespace {
 
 constexpr const char* kDefaultNetwork = "bridge";
-constexpr auto kNamesLimit = std::chrono::milliseconds(300);
+constexpr auto kNamesLimit = std::chrono::seconds(2);
 constexpr size_t kMaxHosts = 1 << 20;
 
 std::optional<linux::MacAddress> parse_mac(std::string_view text) {

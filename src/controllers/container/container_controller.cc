@@ -264,13 +264,14 @@ class ContainerController final : public Controller, public client::Reconciler {
     return api::is_docker_id(request.network) ? networks_.get("", request.network) : nullptr;
   }
 
-  // `docker run --rm` is over: the names are free and the container is gone in one step. The node and the collector do the rest.
+  // `docker run --rm` is over: the names are free and the container is gone in one step, its volumes before, for who waits for that. The node and the
+  // collector do the rest.
   Status remove_container(const Container& container) {
+    TRY(remove_anonymous_volumes(container));
     std::string claim_name = api::claim_object_name("Container", container.spec.docker_name);
     auto claim = claims_.get("", claim_name);
-    if (claim && claim->spec.holder == container.metadata.name) TRY(remove_both(client_.transport(), removal_of(container), removal_of(*claim)));
-    else TRY(ignore_missing(client_.remove<Container>("", container.metadata.name, client::DeleteOptions{.uid = container.metadata.uid})));
-    return remove_anonymous_volumes(container);
+    if (claim && claim->spec.holder == container.metadata.name) return remove_both(client_.transport(), removal_of(container), removal_of(*claim));
+    return ignore_missing(client_.remove<Container>("", container.metadata.name, client::DeleteOptions{.uid = container.metadata.uid}));
   }
 
   Status remove_anonymous_volumes(const Container& container) {
