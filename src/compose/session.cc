@@ -62,11 +62,11 @@ Result<Project> Session::project(const std::vector<std::string>& named) {
   return project;
 }
 
-Result<Project> Session::project_or_name() {
-  if (options_.project.name.empty() || !options_.project.files.empty()) return project();
-  Project named;
-  TRY_ASSIGN(named.name, project_name(options_.project, outer_));
-  return named;
+Result<Project> Session::project_or_name(const std::vector<std::string>& named) {
+  if (options_.project.name.empty() || !options_.project.files.empty()) return project(named);
+  Project alone;
+  TRY_ASSIGN(alone.name, project_name(options_.project, outer_));
+  return alone;
 }
 
 Status refuse_unsupported(const Project& project, const std::vector<std::string>& services) {

@@ -30,7 +30,7 @@ class Session {
   // Loads the files; tells of unset variables and keys without effect. `named`: services of the command line.
   Result<Project> project(const std::vector<std::string>& named = {});
   // The name alone, and the project when there are files: `down -p x` and others work without any.
-  Result<Project> project_or_name();
+  Result<Project> project_or_name(const std::vector<std::string>& named = {});
   ProgressView& progress() { return *progress_; }
   const GlobalOptions& options() const { return options_; }
   GlobalOptions& options() { return options_; }

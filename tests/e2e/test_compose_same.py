@@ -147,6 +147,35 @@ def test_owners_of_mounted_files_are_warned_of(project):
 
 
 @both
+def test_profiles_not_asked_for_are_left_alone(project):
+    project.write(f"services:\n  always:\n    image: redis\n    {SLEEP}\n  tool:\n    image: redis\n    {SLEEP}\n    profiles: [tools]\n")
+    project("--profile", "tools", "up", "-d")
+    project("pause")
+    assert project.inspect("always", "State.Status") == "paused" and project.inspect("tool", "State.Status") == "running"
+    project("unpause")
+    project("kill", "tool")
+    until("it has ended", lambda: project.running() == ["always"])
+    project("start", "tool")
+    assert project.running() == ["always", "tool"], "a service that is named is enabled"
+    project("down", "--remove-orphans")
+    assert project.running() == ["tool"]
+    project("--profile", "tools", "down")
+    assert project.running() == [] and "shop_default" not in project.engine.docker("network", "ls")
+
+
+@both
+def test_builds_with_memory_and_more_names(project):
+    project.file("Dockerfile", "FROM redis\nRUN echo made > /made\n")
+    project.write('services:\n  made: {build: {context: ., tags: ["extra:1"]}}\n')
+    project("build", "-q", "--memory", "100m", "made")
+    names = lambda: project.engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    assert {"shop-made:latest", "extra:1"} <= set(names()), names()
+    project("down", "--rmi", "local")
+    assert "shop-made:latest" not in names() and "extra:1" in names(), names()
+    project.engine.docker("rmi", "extra:1")
+
+
+@both
 def test_logs_leave_out_what_is_not_attached(project):
     project.write('services:\n  loud: {image: redis, entrypoint: [echo, loud]}\n  quiet: {image: redis, attach: false, entrypoint: [echo, hush]}\n')
     project("up", "-d")

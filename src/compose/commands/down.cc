@@ -112,7 +112,7 @@ Result<int> run_down(Session& session, const Arguments& arguments) {
   if (!words) return 0;
   if (!given.images.empty() && given.images != "all" && given.images != "local")
     return fail(Code::kInvalidArgument, fmt::format("invalid value for --rmi: \"{}\"", given.images));
-  TRY_ASSIGN(Project project, session.project_or_name());
+  TRY_ASSIGN(Project project, session.project_or_name(*words));
   TRY(check_services(project, *words));
   TRY_ASSIGN(EngineClient * engine, session.engine());
   // Those of `run` are orphans.
@@ -120,7 +120,8 @@ Result<int> run_down(Session& session, const Arguments& arguments) {
   bool any = !containers.empty();
   bool knows = !project.services.empty();
   std::erase_if(containers, [&](const Observed& container) {
-    bool ours = !knows || project.services.contains(container.service) || project.disabled.contains(container.service);
+    bool ours = !knows || project.services.contains(container.service);
+    if (project.disabled.contains(container.service)) return true;  // of a profile that is not asked for
     if (!words->empty()) return std::ranges::find(*words, container.service) == words->end();
     return !ours && !given.orphans;
   });

@@ -8,6 +8,7 @@
 #include "compose/flags.h"
 #include "compose/image_steps.h"
 #include "compose/runner.h"
+#include "compose/short_forms.h"
 
 namespace reigen::compose {
 namespace {
@@ -113,6 +114,12 @@ Result<int> run_build(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
   if (!ssh.empty() || !builder.empty()) return fail(Code::kUnimplemented, "--ssh and --builder need BuildKit, which is not supported");
+  if (!options.memory.empty()) {
+    auto bytes = parse_bytes(options.memory);
+    if (!bytes)
+      return fail(Code::kInvalidArgument, fmt::format("invalid argument \"{}\" for \"-m, --memory\" flag: {}", options.memory, bytes.error().message()));
+    options.memory = std::to_string(*bytes);
+  }
   TRY_ASSIGN(Project project, session.project(*words));
   TRY_ASSIGN(auto services, meant(project, *words, dependencies));
   TRY(refuse_unsupported(project, services));

@@ -22,14 +22,22 @@ struct Found {
   std::vector<Observed> containers;
 };
 
-Result<Found> find(Session& session, const std::vector<std::string>& services, OneOffs one_offs = OneOffs::kWithout) {
+// Of services that are enabled or named; with `orphans` of others, too.
+Result<Found> find_in(Session& session, Project project, const std::vector<std::string>& services, OneOffs one_offs = OneOffs::kWithout, bool orphans = false) {
   Found found;
-  TRY_ASSIGN(found.project, session.project_or_name());
+  found.project = std::move(project);
   TRY(check_services(found.project, services));
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY_ASSIGN(auto containers, observe(*engine, found.project.name, one_offs));
   found.containers = of_services(std::move(containers), services);
+  if (!orphans && !found.project.services.empty())
+    std::erase_if(found.containers, [&](const Observed& container) { return !found.project.services.contains(container.service); });
   return found;
+}
+
+Result<Found> find(Session& session, const std::vector<std::string>& services, OneOffs one_offs = OneOffs::kWithout, bool orphans = false) {
+  TRY_ASSIGN(Project project, session.project_or_name(services));
+  return find_in(session, std::move(project), services, one_offs, orphans);
 }
 
 Status post_each(Session& session, const Found& found, bool backwards, const std::string& doing, const std::string& did, const std::string& act,
@@ -60,14 +68,16 @@ Result<int> run_start(Session& session, const Arguments& arguments) {
   flags.flag(&wait, "wait", 0, "Wait until services are running or healthy").number(&wait_timeout, "wait-timeout", 0, "Seconds --wait may take");
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
-  TRY_ASSIGN(Found found, find(session, {}));
-  TRY(check_services(found.project, *words));
   // With what they depend on.
+  TRY_ASSIGN(Project project, session.project_or_name(*words));
+  TRY(check_services(project, *words));
   std::vector<std::string> services = *words;
-  if (!found.project.services.empty()) {
-    TRY_ASSIGN(services, with_dependencies(found.project, *words));
+  if (!project.services.empty()) {
+    TRY_ASSIGN(services, with_dependencies(project, *words));
   }
-  found.containers = of_services(std::move(found.containers), services);
+  TRY_ASSIGN(Found found, find_in(session, std::move(project), services));
+  if (found.containers.empty() && found.project.services.empty())
+    return fail(Code::kNotFound, fmt::format("no container found for project \"{}\": not found", found.project.name));
   std::set<std::string> present;
   for (const auto& container : found.containers) present.insert(container.service);
   for (const auto& name : services)
@@ -114,14 +124,14 @@ Result<int> run_restart(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
   std::vector<std::string> services = *words;
-  TRY_ASSIGN(Project project, session.project_or_name());
+  TRY_ASSIGN(Project project, session.project_or_name(*words));
   // Those that asked to be restarted with what they depend on.
   for (size_t i = 0; i < services.size() && !no_deps; ++i)
     for (const auto& [name, service] : project.services) {
       auto depends = service.depends_on.find(services[i]);
       if (depends != service.depends_on.end() && depends->second.restart && std::ranges::find(services, name) == services.end()) services.push_back(name);
     }
-  TRY_ASSIGN(Found found, find(session, services));
+  TRY_ASSIGN(Found found, find_in(session, std::move(project), services));
   TRY_ASSIGN(EngineClient * engine, session.engine());
   TRY(in_dependency_order(found.project, found.containers, false, [&](const Observed& container) -> Status {
     std::string line = "Container " + container.name;
@@ -149,11 +159,8 @@ Result<int> run_kill(Session& session, const Arguments& arguments) {
   flags.text(&signal, "signal", 's', "The signal (default SIGKILL)").flag(&orphans, "remove-orphans", 0, "Kill containers of services not in the files too");
   TRY_ASSIGN(auto words, flags.parse(arguments));
   if (!words) return 0;
-  TRY_ASSIGN(Found found, find(session, *words, OneOffs::kToo));
-  std::erase_if(found.containers, [&](const Observed& container) {
-    bool ours = found.project.services.empty() || found.project.services.contains(container.service);
-    return !container.running() || (!ours && !orphans);
-  });
+  TRY_ASSIGN(Found found, find(session, *words, OneOffs::kToo, orphans));
+  std::erase_if(found.containers, [&](const Observed& container) { return !container.running(); });
   if (found.containers.empty()) {
     fmt::print(stderr, "no container to kill\n");
     return 0;
