@@ -50,13 +50,15 @@ std::optional<Status> begun(const ContainerPtr& now, const std::string& id, int6
   return std::nullopt;
 }
 
-// A request that waits for a run's begin. The wait stands before the wish is written: the run of a container with --rm may fail, be told and be removed
+// A request that waits for a run's begin; when that failed and the container goes with it (--rm), for that too, as the client drops its own wait for the
+// removal when it has this answer. The wait stands before the wish is written: the run of a container with --rm may fail, be told and be removed
 // with it before the writer is back.
 struct Beginning {
   std::atomic<int64_t> number = 0;   // of the run that is waited for; 0: not known yet
   std::atomic<bool> others = false;  // someone else's start, that is waited for
   std::atomic<bool> answered = false;
-  Status result;  // what the wait saw; by its predicate
+  bool failed = false;  // and its container goes with it; by the wait's predicate
+  Status result;        // what the wait saw; likewise
   RunDone done;
 
   void answer(Status status) {
@@ -70,12 +72,16 @@ ContainerWaits::Id wait_for_begin(Engine& engine, const std::string& id, const s
       [beginning, id](const ContainerPtr& now) {
         int64_t number = beginning->number;
         if (number == 0) return false;
+        if (beginning->failed) return !now;
         auto answer = begun(now, id, number);
-        if (answer) beginning->result = std::move(*answer);
-        return answer.has_value();
+        if (!answer) return false;
+        beginning->result = std::move(*answer);
+        beginning->failed = !beginning->result && now && host_config_of(*now).auto_remove;
+        return !beginning->failed;
       },
       [beginning, id](Result<ContainerPtr> waited) {
-        if (!waited) return beginning->answer(fail(waited.error().code() == Code::kDeadlineExceeded ? no_controller(id) : waited.error()));
+        if (!waited && !beginning->failed)
+          return beginning->answer(fail(waited.error().code() == Code::kDeadlineExceeded ? no_controller(id) : waited.error()));
         if (beginning->result && beginning->others) return beginning->answer(fail(apiserver::docker_error(304, "it runs")));
         beginning->answer(std::move(beginning->result));
       },

@@ -43,6 +43,11 @@ def test_run_gives_output_and_exit_code(engine, docker):
     assert code == 127 and "executable file not found in $PATH" in err, (code, err)
     code, _, err = docker("run", "--rm", "--entrypoint", "/etc", "redis", check=False)
     assert code == 126, (code, err)
+    # The container of --rm is gone before its failed start is told: its name is free at once.
+    for _ in range(2):
+        docker("create", "--rm", "--name", "brief", "--entrypoint", "no-such-program", "redis")
+        assert docker("start", "brief", check=False)[0] != 0
+    assert docker("ps", "-aq", "--filter", "name=brief") == ""
     code, _, err = docker("run", "--rm", "--no-such-flag", "redis", check=False)
     assert code == 125, (code, err)
     assert docker("run", "--rm", "-e", "A=1", "-w", "/tmp", "-u", "1000:1000", "-h", "box", *SHELL, "echo $A $(pwd) $(id -u):$(id -g) $(hostname)") == "1 /tmp 1000:1000 box\n"
