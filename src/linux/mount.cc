@@ -103,8 +103,8 @@ Status mount_overlay(const std::string& target, const std::vector<std::string>& 
   return {};
 }
 
-Status mount_tmpfs(const std::string& target, const std::string& options) {
-  if (::mount("tmpfs", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return fail_errno("mount tmpfs on " + target);
+Status mount_tmpfs(const std::string& target, const std::string& options, const std::string& source) {
+  if (::mount(source.c_str(), target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return fail_errno("mount tmpfs on " + target);
   return {};
 }
 

@@ -16,7 +16,7 @@ namespace reigen::linux {
 Status mount_overlay(const std::string& target, const std::vector<std::string>& layers, const std::string& upper, const std::string& work);
 
 // options: as of mount(8), "size=65536k,mode=1777".
-Status mount_tmpfs(const std::string& target, const std::string& options);
+Status mount_tmpfs(const std::string& target, const std::string& options, const std::string& source = "tmpfs");
 
 // Makes a folder that lives in memory and can hold programs. An empty one that is on a disk, or where nothing may be executed (Debian's
 // /run), gets a tmpfs of its own; one with contents stays as it is.

@@ -191,6 +191,7 @@ Status CrunRuntime::State::write_bundle(const ContainerSpec& spec, Container& co
   bool v2 = cgroups.mode() == linux::Cgroups::Mode::kV2;
   context.cgroup_namespace = !spec.security.host_cgroup_namespace.value_or(!v2);
   context.swap_accounting = spec.resources.memory_swap && cgroups.abilities(sandbox.cgroup).swap;
+  context.apparmor = read_file("/sys/module/apparmor/parameters/enabled").value_or("").starts_with("Y");
   context.shm_path = sandbox.no_shm ? "" : sandbox.host_ipc ? "/dev/shm" : folder + "/shm";
   context.sysctls = sandbox.late_sysctls;
   context.init_path = wrapper();

@@ -104,7 +104,7 @@ Status CrunRuntime::State::make_sandbox(const SandboxSpec& spec, Sandbox& sandbo
     if (owner->no_shm) sandbox.no_shm = true;
     else TRY(share_namespace(spec.ipc_namespace_of, "shm", folder));
   } else if (!spec.host_ipc && !spec.no_shm) {
-    TRY(linux::mount_tmpfs(folder + "/shm", "mode=1777,size=" + std::to_string(spec.shm_bytes)));
+    TRY(linux::mount_tmpfs(folder + "/shm", "mode=1777,size=" + std::to_string(spec.shm_bytes), "shm"));
   }
   TRY_ASSIGN(int init_pid, make_namespaces(wrapper(), folder, spec, sysctls.own));
   {

@@ -98,7 +98,7 @@ Status write_process(JsonText& json, const ContainerSpec& spec, const OciContext
   json.texts("args", argv).texts("env", process_environment(spec, context.user)).text("cwd", spec.cwd.empty() ? "/" : spec.cwd);
   TRY(write_rights(json, spec, capabilities, warnings));
   write_oom_score(json, spec, warnings);
-  if (!spec.security.apparmor_profile.empty()) json.text("apparmorProfile", spec.security.apparmor_profile);
+  if (context.apparmor && !spec.security.apparmor_profile.empty()) json.text("apparmorProfile", spec.security.apparmor_profile);
   json.end_object();
   return {};
 }

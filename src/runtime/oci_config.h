@@ -20,6 +20,7 @@ struct OciContext {
   bool no_network = false;           // a new network namespace with nothing but a loopback link; net_namespace is empty
   bool cgroup_namespace = false;     // a private one
   bool swap_accounting = true;       // whether a limit of swap can be set
+  bool apparmor = false;             // the kernel has it; without it a profile means nothing, as with Docker
   std::string shm_path;              // what /dev/shm shows; empty: there is none
   std::vector<std::string> sysctls;  // "name=value"
   std::string init_path;             // the wrapper, for ContainerSpec::init

@@ -54,6 +54,8 @@ TOGETHER = [
     (["--security-opt", "no-new-privileges"], "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1"),
     (["--security-opt", "seccomp=unconfined"], "grep Seccomp: /proc/self/status", "Seccomp:\t0"),
     (["--security-opt", "label=disable"], "true", ""),
+    # Where the kernel has no AppArmor, a profile means nothing.
+    (["--security-opt", "apparmor=unconfined" if os.path.exists("/sys/module/apparmor") else "apparmor=absent"], "true", ""),
     (["--sysctl", "net.ipv4.ip_forward=0", "--sysctl", "kernel.msgmax=4096"], "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax", "0\n4096"),
     (["--hostname", "box", "--domainname", "example.org"], "hostname; cat /proc/sys/kernel/domainname /etc/hostname; grep -c 'box.example.org box' /etc/hosts",
      "box\nexample.org\nbox\n1"),
