@@ -36,12 +36,16 @@ bool has_endpoint(const Container& container, const Network& network) {
                              [&](const auto& endpoint) { return endpoint.network_id == network.metadata.name && !endpoint.endpoint_id.empty(); });
 }
 
+bool is_none(const NetworkRequest& request) { return request.network == "none"; }
+
 Status check_modes(const Container& container, const Network& network) {
   std::string mode = host_config_of(container).network_mode;
   if (mode.starts_with("container:") || mode == "host")
     return wrong("container sharing network namespace with another container or host cannot be connected to any other network");
   if (network.spec.driver == "host") return wrong("container cannot be disconnected from host network or connected to host network");
-  if (network.spec.driver == "null" || mode == "none")
+  const auto& asked = container.spec.networks;
+  bool to_none = network.spec.docker_name == "none";
+  if (to_none ? !std::ranges::all_of(asked, is_none) : std::ranges::any_of(asked, is_none))
     return wrong("container cannot be connected to multiple networks with one of the networks in private (none) mode");
   return {};
 }

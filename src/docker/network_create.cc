@@ -27,12 +27,41 @@ using api::dockerv1::NetworkCreate;
 
 Fail wrong(std::string message) { return fail(unreadable(std::move(message))); }
 
+std::string configuration_of(const NetworkCreate& asked) { return asked.config_from ? asked.config_from->network : std::string(); }
+
+Fail forbidden(std::string message) { return fail(apiserver::docker_error(403, std::move(message))); }
+
+Fail no_plugin(const std::string& name) {
+  return fail(Code::kNotFound, fmt::format("could not find plugin {0} in v1 plugin registry: plugin \"{0}\" not found", name));
+}
+
+Status check_ipam_driver(const std::string& driver) { return driver.empty() || driver == "default" ? Status() : no_plugin(driver); }
+
+// What is only a configuration is not looked at before a network is made from it.
+Status check_configuration(const NetworkCreate& asked) {
+  if (asked.ingress || asked.internal || asked.attachable || !asked.scope.empty())
+    return forbidden(
+        "configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not "
+        "supported.");
+  if (!configuration_of(asked).empty()) return forbidden("a configuration network cannot depend on another configuration network");
+  return {};
+}
+
+// Of a network that is made from a configuration.
+Status check_configured(const NetworkCreate& asked) {
+  bool pools = asked.ipam && ((!asked.ipam->driver.empty() && asked.ipam->driver != "default") || !asked.ipam->options.empty() || !asked.ipam->config.empty());
+  if (pools || asked.enable_ipv6.value_or(false) || !asked.enable_ipv4.value_or(true) || !asked.labels.empty())
+    return forbidden("user specified configurations are not supported if the network depends on a configuration network");
+  if (!asked.options.empty()) return forbidden("network driver options are not supported if the network depends on a configuration network");
+  return {};
+}
+
 Status check(const NetworkCreate& asked) {
   if (is_predefined_network(asked.name))
     return fail(apiserver::docker_error(403, fmt::format("operation is not permitted on predefined {} network ", asked.name)));
-  if (asked.name.empty()) return wrong("invalid name: name is empty");
-  if (!api::is_docker_name(asked.name, 1))
-    return fail(Code::kInvalidArgument, fmt::format("invalid network name: {}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", asked.name));
+  // Any but blanks, as every engine: only containers and volumes have a rule.
+  if (asked.name.find_first_not_of(" \t\n\v\f\r") == std::string::npos) return wrong("invalid name: name is empty");
+  if (asked.config_only) return check_configuration(asked);
   if (asked.driver == "host" || asked.driver == "null")
     return fail(apiserver::docker_error(403, fmt::format("only one instance of \"{}\" network is allowed", asked.driver)));
   if (asked.ingress && asked.scope != "global") return fail(apiserver::docker_error(403, "Ingress network can only be global scope network"));
@@ -41,23 +70,20 @@ Status check(const NetworkCreate& asked) {
     return fail(Code::kUnavailable,
                 "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.");
   }
-  if (!asked.driver.empty() && asked.driver != "bridge" && asked.driver != "default")
-    return fail(Code::kNotFound, fmt::format("could not find plugin {0} in v1 plugin registry: plugin \"{0}\" not found", asked.driver));
-  if (asked.config_only || (asked.config_from && !asked.config_from->network.empty()))
-    return fail(Code::kUnimplemented, "configuration-only networks are not supported by this engine");
-  if (asked.ipam && !asked.ipam->driver.empty() && asked.ipam->driver != "default")
-    return fail(Code::kNotFound, fmt::format("could not find plugin {0} in v1 plugin registry: plugin \"{0}\" not found", asked.ipam->driver));
-  return {};
+  if (!asked.driver.empty() && asked.driver != "bridge" && asked.driver != "default") return no_plugin(asked.driver);
+  if (!configuration_of(asked).empty()) return check_configured(asked);
+  return asked.ipam ? check_ipam_driver(asked.ipam->driver) : Status();
 }
 
 // What the client gave, checked as far as one pool goes; the API checks pools against each other.
-Result<AddressPool> read_pool(const api::dockerv1::IPAMConfig& config) {
+Result<AddressPool> read_pool(const api::dockerv1::IPAMConfig& config, ApiVersion version) {
   AddressPool out;
   out.given = true;
   auto subnet = IpNetwork::parse(config.subnet);
   if (!subnet) return wrong(fmt::format("invalid network config:\ninvalid subnet {}: invalid CIDR block notation", config.subnet));
   out.subnet = config.subnet;
-  if (subnet->str() != config.subnet) return wrong(fmt::format("invalid network config:\ninvalid subnet {}: it should be {}", config.subnet, subnet->str()));
+  if (subnet->str() != config.subnet && version >= since::kCanonicalSubnets)
+    return wrong(fmt::format("invalid network config:\ninvalid subnet {}: it should be {}", config.subnet, subnet->str()));
   auto inside = [&](const std::string& address) {
     auto parsed = IpAddress::parse(address);
     return parsed && subnet->contains(*parsed);
@@ -84,6 +110,26 @@ bool has_family(const std::vector<AddressPool>& pools, bool v6) {
   return false;
 }
 
+// What the configuration says and the network's own request may not.
+Status take_configuration(const Engine& engine, const std::string& name, Network& network) {
+  std::shared_ptr<const Network> found;
+  for (const auto& each : engine.networks.list()) {
+    if (each->spec.docker_name == name && each->spec.config_only) found = each;
+  }
+  if (!found) return fail(Code::kNotFound, fmt::format("configuration network \"{}\" does not exist", name));
+  auto& spec = network.spec;
+  spec.config_from = name;
+  spec.enable_ipv4 = found->spec.enable_ipv4;
+  spec.enable_ipv6 = found->spec.enable_ipv6;
+  spec.ipam_driver = found->spec.ipam_driver;
+  spec.ipam_options = found->spec.ipam_options;
+  spec.pools = found->spec.pools;
+  spec.options = found->spec.options;
+  spec.labels = found->spec.labels;
+  if (found->metadata.annotations.contains(kIpamOptionsGiven)) network.metadata.annotations[std::string(kIpamOptionsGiven)] = "true";
+  return check_ipam_driver(spec.ipam_driver);
+}
+
 Result<Network> read(const Call& call) {
   TRY_ASSIGN(Value body, as_bad_request(call.json_body()));
   TRY_ASSIGN(Value formed, wire_form<NetworkCreate>(body));
@@ -92,7 +138,8 @@ Result<Network> read(const Call& call) {
   Network out;
   auto& spec = out.spec;
   spec.docker_name = asked.name;
-  spec.driver = "bridge";
+  spec.driver = asked.config_only ? "null" : "bridge";
+  spec.config_only = asked.config_only;
   spec.created = go_time(call.engine.clock.wall());
   spec.internal = asked.internal;
   spec.attachable = asked.attachable;
@@ -107,10 +154,12 @@ Result<Network> read(const Call& call) {
     if (options && options->is_object()) out.metadata.annotations[std::string(kIpamOptionsGiven)] = "true";
     for (const auto& config : asked.ipam->config) {
       if (config.subnet.empty() && config.gateway.empty() && config.ip_range.empty()) continue;
-      TRY_ASSIGN(auto pool, read_pool(config));
+      TRY_ASSIGN(auto pool, read_pool(config, call.version));
       spec.pools.push_back(std::move(pool));
     }
   }
+  if (spec.config_only) return out;
+  if (auto from = configuration_of(asked); !from.empty()) TRY(take_configuration(call.engine, from, out));
   TRY(check_bridge_options(spec.options));
   TRY(check_pools(spec.pools));
   return out;
@@ -128,6 +177,7 @@ struct Creation : std::enable_shared_from_this<Creation> {
     const auto& spec = network.spec;
     bool needs_v4 = spec.enable_ipv4 && !has_family(spec.pools, false);
     bool needs_v6 = spec.enable_ipv6 && !has_family(spec.pools, true);
+    if (spec.config_only) return write();
     if (needs_v6) network.spec.pools.push_back(random_v6_pool(call.engine.random));
     if (!needs_v4) return write();
     call.engine.nodes.networks_in_use(call.engine.node_name, [self = shared_from_this()](Result<std::vector<IpNetwork>> used) {
@@ -142,6 +192,7 @@ struct Creation : std::enable_shared_from_this<Creation> {
     auto used = used_by_host;
     for (const auto& each : call.engine.reserved) used.push_back(each);
     for (const auto& other : call.engine.networks.list()) {
+      if (other->spec.config_only) continue;
       for (const auto& pool : other->spec.pools) {
         if (auto subnet = IpNetwork::parse(pool.subnet)) used.push_back(*subnet);
       }
@@ -182,7 +233,9 @@ struct Creation : std::enable_shared_from_this<Creation> {
 
   // The link's name is of one network, and of nobody else on the host.
   Status check_link() const {
-    auto link_of = [](const Network& of) { return of.spec.builtin ? std::string() : of.spec.options.value_or("com.docker.network.bridge.name", ""); };
+    auto link_of = [](const Network& of) {
+      return of.spec.builtin || of.spec.config_only ? std::string() : of.spec.options.value_or("com.docker.network.bridge.name", "");
+    };
     std::string link = link_of(network);
     if (link.empty()) return {};
     for (const auto& other : call.engine.networks.list()) {

@@ -115,8 +115,8 @@ Value network_json(const Engine& engine, const Network& network, bool detailed) 
                         {"Internal", spec.internal},
                         {"Attachable", spec.attachable},
                         {"Ingress", false},
-                        {"ConfigFrom", Value::object({{"Network", ""}})},
-                        {"ConfigOnly", false},
+                        {"ConfigFrom", Value::object({{"Network", spec.config_from}})},
+                        {"ConfigOnly", spec.config_only},
                         {"Containers", detailed ? containers_of(engine, network) : Value::object()},
                         {"Options", strings_map(spec.options)},
                         {"Labels", strings_map(spec.labels)}});

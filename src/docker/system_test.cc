@@ -82,6 +82,16 @@ TEST(VersionTable, DropsAndAdds) {
   EXPECT_EQ(api::to_json(inspect), R"({"HostConfig":{"KernelMemory":0,"KernelMemoryTCP":0},"NetworkSettings":{"Networks":{"a":{}}}})");
 }
 
+TEST(VersionTable, PutsAConstantInPlaceOfNull) {
+  auto make = [] { return *api::parse_json(R"({"RegistryConfig":{"Mirrors":null}})"); };
+  auto info = make();
+  bring_down(info, "info", {1, 41});
+  EXPECT_EQ(api::to_json(*info.find("RegistryConfig")->find("Mirrors")), "[]");
+  info = make();
+  bring_down(info, "info", {1, 42});
+  EXPECT_TRUE(info.find("RegistryConfig")->find("Mirrors")->is_null());
+}
+
 TEST(HostFacts, ReadsListsOfCpus) {
   EXPECT_EQ(parse_cpu_list("0-2,5"), (std::vector<int>{0, 1, 2, 5}));
   EXPECT_EQ(parse_cpu_list("3"), std::vector<int>{3});

@@ -8,7 +8,7 @@ namespace {
 
 constexpr ApiVersion kEver{1, 0};
 
-// For versions from `from` up to but without `until`: `drop` (no constant) or add the constant (JSON) where the member is missing. `*` stands for
+// For versions from `from` up to but without `until`: `drop` (no constant) or add the constant (JSON) where the member is missing or null. `*` stands for
 // every member or element.
 struct Row {
   std::string_view endpoint;
@@ -77,6 +77,7 @@ constexpr Row kRows[] = {
     {"info", kEver, {1, 44}, "/Runtimes/*/status", ""},
     {"info", kEver, {1, 42}, "/KernelMemory", "true"},
     {"info", {1, 40}, {1, 42}, "/KernelMemoryTCP", "true"},
+    {"info", kEver, {1, 42}, "/RegistryConfig/Mirrors", "[]"},
     {"info", kEver, {1, 41}, "/CgroupVersion", ""},
     {"info", kEver, {1, 41}, "/DefaultAddressPools", ""},
     {"info", kEver, {1, 40}, "/PidsLimit", ""},
@@ -85,6 +86,7 @@ constexpr Row kRows[] = {
     {"info", kEver, {1, 30}, "/Plugins/Log", ""},
     {"info", kEver, {1, 25}, "/Isolation", ""},
     {"df", kEver, {1, 31}, "/Volumes/*/CreatedAt", ""},
+    {"df", kEver, {1, 39}, "/BuildCache", ""},
     {"df", {1, 31}, {1, 42}, "/BuilderSize", "0"},
 };
 
@@ -110,7 +112,7 @@ void apply(api::Value& value, std::string_view pointer, const Row& row) {
     if (auto* next = value.find(step)) apply(*next, pointer, row);
   } else if (row.constant.empty()) {
     value.erase(step);
-  } else if (!value.has(step)) {
+  } else if (auto* there = value.find(step); !there || there->is_null()) {
     if (auto constant = api::parse_json(row.constant)) value.set(step, std::move(*constant));
   }
 }

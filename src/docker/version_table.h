@@ -34,8 +34,9 @@ inline constexpr ApiVersion kAnonymousPrune{1, 42};      // of volumes, unless `
 inline constexpr ApiVersion kWebsocketStreams{1, 42};    // before: always all three
 inline constexpr ApiVersion kAnnotations{1, 43};
 inline constexpr ApiVersion kStartInterval{1, 44}, kSeveralEndpoints{1, 44} /* refused */, kReadOnlyRecursive{1, 44} /* before: never, and its force refused */;
-inline constexpr ApiVersion kEndpointMac{1, 44};    // before: the container's, Config.MacAddress, alone
-inline constexpr ApiVersion kVolumeSubpath{1, 45};  // before: refused
+inline constexpr ApiVersion kCanonicalSubnets{1, 44};  // of networks; before: 10.1.2.3/24 is 10.1.2.0/24
+inline constexpr ApiVersion kEndpointMac{1, 44};       // before: the container's, Config.MacAddress, alone
+inline constexpr ApiVersion kVolumeSubpath{1, 45};     // before: refused
 inline constexpr ApiVersion kTmpfsOptions{1, 46}, kPushPlatform{1, 46};
 inline constexpr ApiVersion kDefaultIsBridge{1, 46};    // the network mode `default` is called `bridge` from then on
 inline constexpr ApiVersion kSysctlsByEndpoint{1, 48};  // those of eth0; before: moved to the endpoint's DriverOpts, with a warning

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "api/docker_names.h"
 #include "api/json.h"
 #include "docker/object_writes.h"
 #include "docker/volume_handlers.h"
@@ -40,7 +41,9 @@ Result<std::shared_ptr<const api::dockerv1::Volume>> create(Call& call) {
   if (wish.anonymous) wish.name = call.engine.random.hex(32);
   for (const auto& [name, value] : asked.labels) wish.labels.emplace(name, value);
   for (const auto& [name, value] : asked.driver_opts) wish.options.emplace(name, value);
-  if (auto good = check(wish, asked.driver); !good) return fail(Error(good.error()).context("create " + wish.name));
+  // Options and labels are those of the volume that is there.
+  bool known = call.engine.volumes.get("", api::volume_object_name(wish.name)) != nullptr;
+  if (auto good = known ? check_volume_driver(asked.driver) : check(wish, asked.driver); !good) return fail(Error(good.error()).context("create " + wish.name));
   return make_volume(call.engine, wish);
 }
 

@@ -111,7 +111,7 @@ def test_tmpfs_shm_and_a_root_that_is_read_only(engine, docker):
     assert out.split()[:2] == ["2048", "1770"] and "noexec" not in out and "nosuid" in out, out
     out = sh(docker, "df -k /t | tail -1 | awk '{print $2}'; stat -c %a /t; grep ' /t ' /proc/mounts", "--mount", "type=tmpfs,dst=/t,tmpfs-size=3m,tmpfs-mode=700")
     assert out.split()[:2] == ["3072", "700"] and "noexec" in out, out
-    assert sh(docker, "df -k /dev/shm | tail -1 | awk '{print $2}'").strip() == str(64 << 10)
+    assert sh(docker, "df -k /dev/shm | tail -1 | awk '{print $1, $2}'").split() == ["shm", str(64 << 10)]
     assert sh(docker, "df -k /dev/shm | tail -1 | awk '{print $2}'", "--shm-size", "10m").strip() == str(10 << 10)
     out = sh(docker, "for p in /etc/x /x /etc/hosts; do touch $p 2>&1 | grep -o Read-only; done; touch /t/x /v/x /dev/shm/x && echo fine", "--read-only", "--tmpfs", "/t", "-v", "/v")
     assert out.split() == ["Read-only", "Read-only", "Read-only", "fine"], out
@@ -156,6 +156,8 @@ def test_volumes_are_listed_filtered_and_removed(engine, docker):
     id = docker("ps", "-aq", "--no-trunc").strip()
     refused(docker, "volume", "rm", "first", said=f"volume is in use - [{id}]", code=1)
     assert docker("volume", "create", "first") == "first\n"  # one of the same kind is there already
+    assert docker("volume", "create", "-o", "type=tmpfs", "--label", "kind=z", "first") == "first\n"  # whose options and labels stay
+    assert json.loads(docker("volume", "inspect", "first"))[0]["Labels"] == {"kind": "a"}
     docker("rm", "user")
     assert len(listed("dangling=true")) > 3
     pruned = docker("volume", "prune", "-f", *(("--filter", "label=kind=b") if not new(docker) else ("-a", "--filter", "label=kind=b")))

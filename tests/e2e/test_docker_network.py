@@ -252,6 +252,67 @@ def seen_outside(docker, outside, container):
 
 
 @each_client
+def test_configurations_of_networks(engine, docker):
+    create = lambda *words: docker("network", "create", *words)
+    create("--config-only", "--subnet", "10.47.0.0/24", "--gateway", "10.47.0.9", "-o", "com.docker.network.driver.mtu=1300", "--label", "x=y", "--ipam-opt", "a=b", "form")
+    seen = json.loads(docker("network", "inspect", "form"))[0]
+    assert (seen["Driver"], seen["ConfigOnly"], seen["ConfigFrom"], seen["Options"]) == ("null", True, {"Network": ""}, {"com.docker.network.driver.mtu": "1300"}), seen
+    create("--subnet", "10.47.0.0/25", "in-its-place")  # a configuration holds no addresses
+    assert "Pool overlaps" in refused(docker, "network", "create", "--config-from", "form", "made")
+    docker("network", "rm", "in-its-place")
+    create("--config-from", "form", "--internal", "made")
+    made = json.loads(docker("network", "inspect", "made"))[0]
+    assert (made["Driver"], made["ConfigOnly"], made["ConfigFrom"], made["Internal"]) == ("bridge", False, {"Network": "form"}, True), made
+    assert all(made[field] == seen[field] for field in ("IPAM", "Options", "Labels", "EnableIPv6")), made
+    docker("run", "-d", "--name", "one", "--network", "made", "--ip", "10.47.0.77", *SLEEP)
+    assert docker("exec", "one", "cat", "/sys/class/net/eth0/mtu") == "1300\n" and address(docker, "one") == "10.47.0.77"
+    assert "cannot create endpoint on configuration-only network" in refused(docker, "network", "connect", "form", "one")
+    assert "cannot create endpoint on configuration-only network" in refused(docker, "run", "--rm", "--network", "form", *SLEEP)
+    for words, text in ((("--config-from", "nope", "n"), 'configuration network "nope" does not exist'),
+                        (("--config-from", "made", "n"), 'configuration network "made" does not exist'),
+                        (("--config-from", "form", "--subnet", "10.48.0.0/24", "n"), "user specified configurations are not supported"),
+                        (("--config-from", "form", "--label", "a=b", "n"), "user specified configurations are not supported"),
+                        (("--config-from", "form", "--ipam-opt", "a=b", "n"), "user specified configurations are not supported"),
+                        (("--config-from", "form", "-o", "a=b", "n"), "network driver options are not supported"),
+                        (("--config-only", "--config-from", "form", "n"), "a configuration network cannot depend on another configuration network"),
+                        (("--config-only", "--internal", "n"), "configuration network can only contain network specific fields"),
+                        (("--config-only", "--scope", "local", "n"), "configuration network can only contain network specific fields"),
+                        (("--config-only", "form"), "network with name form already exists")):
+        err = refused(docker, "network", "create", *words)
+        assert text in err, (words, err)
+    assert 'configuration network "form" is in use' in refused(docker, "network", "rm", "form")
+    # What is wrong in a configuration is found by the network that is made from it.
+    create("--config-only", "-d", "nope", "-o", "com.docker.network.driver.mtu=x", "bad")
+    assert "failed to parse com.docker.network.driver.mtu value: x" in refused(docker, "network", "create", "--config-from", "bad", "n")
+    docker("rm", "-f", "one")
+    assert docker("network", "prune", "-f").split() == ["Deleted", "Networks:", "made"], "configurations stay"
+    docker("network", "rm", "form", "bad")
+    assert "does not exist" in refused(docker, "network", "create", "--config-from", "form", "n")
+
+
+@each_client
+def test_names_of_networks(engine, docker):
+    for name in ("a b", " x", "a/b", ".x", "a:b", "\u00e4"):
+        docker("network", "create", name)
+        assert docker("network", "inspect", "-f", "{{.Name}}", name) == name + "\n"
+        docker("run", "--rm", "--network", name, "--entrypoint", "true", "redis")
+        assert name in docker("network", "ls", "--format", "{{.Name}}").split("\n")
+        assert f"network with name {name} already exists" in refused(docker, "network", "create", name)
+        assert docker("network", "rm", name) == name + "\n"
+    assert "invalid name" in refused(docker, "network", "create", " ")
+
+
+@each_client
+def test_networks_that_are_written_otherwise(engine, docker):
+    code, out, err = docker("network", "create", "--subnet", "10.47.1.5/24", "n", check=False)
+    if "it should be 10.47.1.0/24" in err:  # a client of 1.44 and on
+        return
+    assert code == 0, err
+    assert docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", "n") == "10.47.1.5/24\n"
+    assert docker("run", "--rm", "--network", "n", "--entrypoint", "busybox", "redis", "ip", "route").split()[:3] == ["default", "via", "10.47.1.1"]
+
+
+@each_client
 def test_modes_host_none_and_container(engine, docker):
     shell = lambda *flags: docker("run", "--rm", *flags[:-1], *SHELL, flags[-1])
     assert shell("--network", "host", "readlink /proc/self/ns/net").strip() == os.readlink("/proc/self/ns/net")
@@ -278,6 +339,18 @@ def test_modes_host_none_and_container(engine, docker):
     # The host and none are no networks to connect to.
     assert "host network" in refused(docker, "network", "connect", "host", "base")
     assert "private (none) mode" in refused(docker, "network", "connect", "none", "base")
+    # Who left `none` is free to connect, and keeps it.
+    links = lambda name: [line.split(":")[1].split("@")[0].strip() for line in docker("exec", name, "busybox", "ip", "-o", "link").splitlines()]
+    docker("run", "-d", "--name", "alone", "--network", "none", *SLEEP)
+    assert "private (none) mode" in refused(docker, "network", "connect", "other", "alone")
+    docker("network", "disconnect", "none", "alone")
+    docker("network", "connect", "other", "alone")
+    assert links("alone") == ["lo", "eth0"]
+    docker("restart", "-t", "0", "alone")
+    assert links("alone") == ["lo", "eth0"]
+    assert "private (none) mode" in refused(docker, "network", "connect", "none", "alone")
+    docker("network", "disconnect", "other", "alone")
+    docker("network", "connect", "none", "alone")
     docker("create", "--name", "late", "--network", "not-yet", *SLEEP)
     assert "network not-yet not found" in refused(docker, "start", "late")
     assert docker("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}", "late") == "created 128 network not-yet not found\n"

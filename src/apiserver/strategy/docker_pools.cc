@@ -61,8 +61,8 @@ void check_pools(FieldErrors& errors, const FieldPath& spec, const std::vector<A
     FieldPath path = spec.child("pools", i);
     const AddressPool& pool = pools[i];
     auto subnet = IpNetwork::parse(pool.subnet);
-    if (!subnet || subnet->str() != pool.subnet) {
-      errors.push_back(FieldError::invalid(path.child("subnet"), pool.subnet, "must be a network such as 172.18.0.0/16, in its canonical form"));
+    if (!subnet) {
+      errors.push_back(FieldError::invalid(path.child("subnet"), pool.subnet, "must be a network such as 172.18.0.0/16"));
       continue;
     }
     if (overlap({*subnet}, before)) errors.push_back(FieldError::invalid(path.child("subnet"), pool.subnet, "overlaps another pool of the network"));
@@ -78,7 +78,7 @@ void check_pools(FieldErrors& errors, const FieldPath& spec, const std::vector<A
 }
 
 std::optional<std::shared_ptr<void>> hold_network(ObjectReader* reader, NetworkSpec& spec) {
-  if (!reader || spec.driver != "bridge") return std::shared_ptr<void>();
+  if (!reader || spec.driver != "bridge" || spec.config_only) return std::shared_ptr<void>();
   auto subnets = subnets_of(spec.pools);
   auto shared = holdings();
   std::lock_guard lock(shared->mutex);
@@ -92,7 +92,7 @@ std::optional<std::shared_ptr<void>> hold_network(ObjectReader* reader, NetworkS
     if (held.reader == reader) look(held.subnets, held.vni);
   reader->for_each(api::kDockerGroup, "networks", "", [&](const api::Object& object) {
     const NetworkSpec& other = object.as<api::dockerv1::Network>().spec;
-    look(subnets_of(other.pools), other.vni);
+    look(other.config_only ? std::vector<IpNetwork>() : subnets_of(other.pools), other.vni);
     return !taken;
   });
   if (taken) return std::nullopt;

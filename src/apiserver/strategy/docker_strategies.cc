@@ -167,9 +167,11 @@ class NetworkStrategy final : public Strategy {
     check_known(errors, spec.child("driver"), network.spec.driver, {"bridge", "host", "null"});
     if (network.spec.builtin && !is_controller(context))
       errors.push_back(FieldError::forbidden(spec.child("builtin"), "may only be set by the container controller"));
-    if (network.spec.driver != "bridge" && !network.spec.pools.empty())
+    if (network.spec.config_only && network.spec.driver != "null")
+      errors.push_back(FieldError::invalid(spec.child("driver"), network.spec.driver, "must be null of what is only a configuration"));
+    if (network.spec.driver != "bridge" && !network.spec.config_only && !network.spec.pools.empty())
       errors.push_back(FieldError::forbidden(spec.child("pools"), "only networks of the driver bridge have addresses"));
-    check_pools(errors, spec, network.spec.pools);
+    if (!network.spec.config_only) check_pools(errors, spec, network.spec.pools);
     check_claimed(context, "Network", network.spec.docker_name, network.metadata.name, errors);
   }
   void validate_update(StrategyContext&, const Object& object, const Object& old, FieldErrors& errors) const override {

@@ -238,6 +238,15 @@ TEST_F(DockerKinds, PoolsOfNetworksDoNotOverlap) {
   EXPECT_TRUE(controller_->create(third));
   EXPECT_NE(fault(endpoint_->remove<Network>("", id_of('3'))).find("pre-defined network"), std::string::npos);
   EXPECT_TRUE(controller_->remove<Network>("", id_of('3')));
+  // A configuration holds none.
+  auto form = network("net3", '3', "172.18.0.0/16");
+  form.spec.config_only = true;
+  EXPECT_NE(fault(endpoint_->create(form)).find("spec.driver"), std::string::npos);
+  form.spec.driver = "null";
+  EXPECT_TRUE(endpoint_->create(form));
+  EXPECT_TRUE(endpoint_->remove<Network>("", id_of('2')));
+  ASSERT_TRUE(claim("Network", "net4", id_of('4')));
+  EXPECT_TRUE(endpoint_->create(network("net4", '4', "172.19.0.5/16"))) << "the subnet is the network of the address";
   EXPECT_TRUE(endpoint_->remove<Network>("", id_of('1')));
 }
 

@@ -103,6 +103,10 @@ std::optional<EndpointStatus> allocate(const NetworkRequest& request, const Addr
     return std::nullopt;
   }
   const Network& network = *found->second;
+  if (network.spec.config_only) {
+    failure = {kForbidden, "cannot create endpoint on configuration-only network"};
+    return std::nullopt;
+  }
   EndpointStatus endpoint;
   endpoint.network = request.network;
   endpoint.network_id = network.metadata.name;
