@@ -56,7 +56,7 @@ Result<int> run_logs(Session& session, const Arguments& arguments) {
     std::string name = short_name(project.name, containers[i]);
     auto code = show_log(*engine, containers[i], name, options, view);
     if (!code) return fail(std::move(code).error());
-    if (options.follow) view.note(name, fmt::format("exited with code {}", *code));
+    if (options.follow && containers[i].running()) view.note(name, fmt::format("exited with code {}", *code));
     return {};
   };
   if (options.follow) {
