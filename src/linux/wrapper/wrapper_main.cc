@@ -31,6 +31,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace {
 
 constexpr int kOwnError = 125;
@@ -64,9 +66,9 @@ void join_path(char* out, size_t size, const char* a, const char* b) {
     errno = ENAMETOOLONG;
     die("path", b);
   }
-  ::memcpy(out, a, na);
-  out[na] = '/';
-  ::memcpy(out + na + 1, b, nb + 1);
+  out = std::copy_n(a, na, out);
+  *out++ = '/';
+  std::copy_n(b, nb + 1, out);
 }
 
 void write_whole(const char* path, const char* text) {
