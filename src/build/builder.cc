@@ -182,9 +182,11 @@ Status BuildJob::start_stage(size_t number, Stage& stage) {
   if (plan.base.empty()) return fail(Code::kInvalidArgument, "base name (" + plan.base_as_written + ") should not be blank");
   if (!plan.platform.empty()) {
     auto parsed = image::Platform::parse(plan.platform);
-    if (!parsed)
-      return fail(Code::kInvalidArgument,
-                  "failed to parse platform " + plan.platform + ": \"" + plan.platform + "\": cannot parse platform specifier: invalid argument");
+    if (!parsed) {
+      bool word = parsed.error().message().ends_with("unknown operating system or architecture: invalid argument");
+      std::string why = word ? "unknown operating system or architecture" : "cannot parse platform specifier";
+      return fail(Code::kInvalidArgument, "failed to parse platform " + plan.platform + ": \"" + plan.platform + "\": " + why + ": invalid argument");
+    }
     platform = std::move(*parsed);
   }
   if (auto base = stage_named(plan.base, number)) {
@@ -303,7 +305,9 @@ Result<image::ImageRecord> BuildJob::run() {
   for (size_t i = 0; i <= wanted; ++i)
     if (needed_.contains(i)) TRY(build_stage(i));
   std::string unused;
-  for (const auto& [key, value] : options_.args) {
+  std::set<std::string> named(options_.empty_args.begin(), options_.empty_args.end());
+  for (const auto& [key, value] : options_.args) named.insert(key);
+  for (const auto& key : named) {
     bool used = global_args_.contains(key) || is_proxy_argument(key);
     for (const auto& stage : stages_) used = used || (stage && stage->args.contains(key));
     if (!used) unused += (unused.empty() ? "" : " ") + key;

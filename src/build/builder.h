@@ -59,6 +59,7 @@ struct BuildOptions {
   std::string dockerfile;  // a path; empty: <context>/Dockerfile
   std::vector<std::string> tags;
   std::map<std::string, std::string> args;
+  std::vector<std::string> empty_args;  // named without a value: only told when nothing takes them
   std::map<std::string, std::string> labels;
   std::string target;  // a stage; empty: the last
   bool no_cache = false;

@@ -88,6 +88,7 @@ Status BuildJob::classic_metadata(Stage& stage, const Instruction& instruction) 
 
 Status BuildJob::classic_work_dir(Stage& stage, const Instruction& instruction) {
   TRY_ASSIGN(auto path, expand_word(instruction.rest, stage.escape, stage.lookup()));
+  if (path.empty()) return fail(Code::kInvalidArgument, "cannot normalize nothing");
   stage.config.working_dir = changed_folder(stage.config.working_dir, path);
   auto container = noted(stage, "WORKDIR " + stage.config.working_dir, true);
   TRY_ASSIGN(bool cached, classic_probe(stage, container));

@@ -288,6 +288,7 @@ TEST(CheckDockerfile, RefusesWhatDockerRefusesBeforeItAnswers) {
            {"COPY --from x /y", "dockerfile parse error line 2: Missing a value on flag: from"},
            {"COPY --chown=a --chown=b x /y", "dockerfile parse error line 2: Duplicate flag specified: chown"},
            {"VOLUME []", "dockerfile parse error line 2: VOLUME requires at least one argument"},
+           {"CMD [\"a\", 1]", "failed to parse Dockerfile: when using JSON array syntax, arrays must be comprised of strings only"},
            {"SHELL", "dockerfile parse error line 2: SHELL requires at least one argument"},
            {"FROM a b", "dockerfile parse error line 2: FROM requires either one or three arguments"},
            {"FROM a AS 1x", "dockerfile parse error line 2: invalid name for build stage: \"1x\", name can't start with a number or contain symbols"}})

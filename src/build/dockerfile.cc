@@ -177,6 +177,9 @@ Result<Instruction> Parser::instruction(std::string_view first) {
   bool flags = out.keyword == "ADD" || out.keyword == "COPY" || out.keyword == "FROM" || out.keyword == "RUN" || out.keyword == "HEALTHCHECK";
   if (flags) TRY(read_flags(out));
   TRY(read_here_documents(out));
+  constexpr std::array lists = {"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"};
+  if (out.rest.starts_with('[') && std::ranges::find(lists, out.keyword) != lists.end() && is_mixed_json_list(out.rest))
+    return fail(Code::kInvalidArgument, "when using JSON array syntax, arrays must be comprised of strings only");
   out.json = out.rest.starts_with('[') && parse_json_list(out.rest, out.list);
   return out;
 }

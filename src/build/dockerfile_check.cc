@@ -113,6 +113,13 @@ bool is_target(const std::vector<std::string>& stages, const std::string& target
   return error == std::errc() && end == target.data() + target.size() && index < stages.size();
 }
 
+// A change is no file: what is wrong with it is told without the line.
+std::string without_line(std::string_view text) {
+  if (!text.starts_with("dockerfile parse error line ")) return std::string(text);
+  auto colon = text.find(": ");
+  return std::string(colon == std::string_view::npos ? text : text.substr(colon + 2));
+}
+
 }  // namespace
 
 Status check_instruction(const Instruction& instruction, char escape) {
@@ -161,7 +168,7 @@ Result<image::ImageConfig> apply_changes(const image::ImageConfig& config, const
     if (std::ranges::find(allowed, instruction.keyword) == allowed.end())
       return fail(Code::kInvalidArgument, lower(instruction.keyword) + " is not a valid change command");
   for (const auto& instruction : file.instructions) {
-    TRY(check_instruction(instruction, file.escape));
+    if (auto right = check_instruction(instruction, file.escape); !right) return fail(Code::kInvalidArgument, without_line(right.error().message()));
     if (instruction.keyword != "WORKDIR") {
       TRY(apply_metadata(stage, instruction, {}));
       continue;

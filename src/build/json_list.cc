@@ -18,4 +18,13 @@ bool parse_json_list(std::string_view text, std::vector<std::string>& out) {
   return true;
 }
 
+bool is_mixed_json_list(std::string_view text) {
+  simdjson::dom::parser parser;
+  simdjson::dom::array list;
+  if (parser.parse(text.data(), text.size()).get(list)) return false;
+  for (auto item : list)
+    if (!item.is_string()) return true;
+  return false;
+}
+
 }  // namespace reigen::build

@@ -233,13 +233,12 @@ std::vector<CacheMount> list_cache_mounts(image::ImageStore& store) {
   return out;
 }
 
-Result<uint64_t> prune_cache_mounts(image::ImageStore& store) {
+Result<uint64_t> prune_cache_mounts(image::ImageStore& store, const std::function<bool(const CacheMount&)>& want) {
   std::string folder = store.directory() + "/mounts";
-  if (!path_exists(folder)) return uint64_t{0};
-  TRY_ASSIGN(auto names, list_directory(folder));
   uint64_t freed = 0;
-  for (const auto& name : names) {
-    if (name.ends_with(".lock")) continue;
+  for (const auto& mount : list_cache_mounts(store)) {
+    const std::string& name = mount.name;
+    if (want && !want(mount)) continue;
     Fd lock(::open((folder + "/" + name + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
     TRY_ASSIGN(uint64_t bytes, tree_bytes(folder + "/" + name));

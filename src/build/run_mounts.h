@@ -1,6 +1,7 @@
 // RUN --mount: what is shown to a program while a step runs and is no part of its layer.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -73,7 +74,7 @@ struct CacheMount {
 };
 // Those that can be read; they may go at any time.
 std::vector<CacheMount> list_cache_mounts(image::ImageStore& store);
-// Removes every cache that no step uses; the bytes.
-Result<uint64_t> prune_cache_mounts(image::ImageStore& store);
+// Removes the caches that `want` takes (all without it) and no step uses; the bytes.
+Result<uint64_t> prune_cache_mounts(image::ImageStore& store, const std::function<bool(const CacheMount&)>& want = {});
 
 }  // namespace reigen::build

@@ -22,14 +22,18 @@ const char* go_kind(const api::Value& value) {
   return value.is_array() ? "array" : value.is_object() ? "object" : value.is_string() ? "string" : value.is_bool() ? "bool" : "number";
 }
 
-// A map of strings; those that are null are left out.
-Result<std::map<std::string, std::string>> text_map(const Call& call, std::string_view name, const char* what, const char* type) {
+// A map of strings; those that are null are only named in `empty`.
+Result<std::map<std::string, std::string>> text_map(const Call& call, std::string_view name, const char* what, const char* type,
+                                                    std::vector<std::string>* empty = nullptr) {
   std::map<std::string, std::string> out;
   TRY_ASSIGN(auto value, json_argument(call, name, what));
   if (value.is_null()) return out;
   if (!value.is_object()) return bad(std::string("error reading ") + what + ": json: cannot unmarshal " + go_kind(value) + " into Go value of type " + type);
   for (const auto& member : value.members()) {
-    if (member.value.is_null()) continue;
+    if (member.value.is_null()) {
+      if (empty) empty->emplace_back(member.key());
+      continue;
+    }
     if (!member.value.is_string())
       return bad(std::string("error reading ") + what + ": json: cannot unmarshal " + go_kind(member.value) + " into Go value of type string");
     out[std::string(member.key())] = member.value.text();
@@ -42,6 +46,7 @@ Status read_tags(const Call& call, BuildRequest& out) {
     if (tag.empty()) continue;
     TRY_ASSIGN(auto reference, image::parse_reference(tag));
     if (!reference.digest.empty()) return bad("build tag cannot contain a digest");
+    TRY(image::check_new_name(reference));
     if (std::ranges::find(out.tags, reference) == out.tags.end()) out.tags.push_back(std::move(reference));
   }
   return {};
@@ -88,7 +93,7 @@ Result<BuildRequest> read_build_request(const Call& call) {
   out.pull = call.flag("pull");
   out.force_remove = call.flag("forcerm");
   out.remove = out.force_remove || call.flag_or("rm", true) || (call.has("rm") && call.arg("rm").empty());
-  TRY_ASSIGN(out.args, text_map(call, "buildargs", "build args", "map[string]*string"));
+  TRY_ASSIGN(out.args, text_map(call, "buildargs", "build args", "map[string]*string", &out.empty_args));
   TRY_ASSIGN(out.labels, text_map(call, "labels", "labels", "map[string]string"));
   if (call.version >= since::kBuildCacheFrom) {
     if (!call.arg("networkmode").empty()) out.host.set("NetworkMode", call.arg("networkmode"));

@@ -20,6 +20,7 @@ struct BuildRequest {
   std::string remote;      // a URL instead of a body
   std::string target;
   std::map<std::string, std::string> args, labels;
+  std::vector<std::string> empty_args;                 // without a value
   std::optional<std::vector<std::string>> cache_from;  // names
   api::Value host;                                     // HostConfig of what runs: network, limits, hosts
   std::optional<image::Platform> platform;

@@ -2,6 +2,7 @@
 #include <deque>
 
 #include "apiserver/docker_error.h"
+#include "base/far_times.h"
 #include "base/files.h"
 #include "build/builder.h"
 #include "build/dockerfile_check.h"
@@ -9,11 +10,13 @@
 #include "docker/build_containers.h"
 #include "docker/build_context.h"
 #include "docker/engine.h"
+#include "docker/filters.h"
 #include "docker/image_handlers.h"
 #include "docker/image_host.h"
 #include "docker/json_progress.h"
 #include "docker/registry_auth.h"
 #include "docker/stream_answer.h"
+#include "docker/time_argument.h"
 #include "image/digest.h"
 #include "docker/version_table.h"
 
@@ -63,6 +66,7 @@ class Build {
     options.context = context.folder;
     options.dockerfile = context.dockerfile;
     options.args = request_.args;
+    options.empty_args = request_.empty_args;
     options.labels = request_.labels;
     options.target = request_.target;
     options.no_cache = request_.no_cache;
@@ -150,9 +154,35 @@ class Build {
 
 void build_image(Call call) { Build(call).run(); }
 
+namespace {
+
+// What a filter says of the one kind of cache that there is.
+bool is_wanted(const build::CacheMount& mount, const Filters& filters, std::optional<WallTime> until) {
+  if (until && mount.used > *until) return false;
+  return filters.exact("id", mount.name) && filters.exact("type", "exec.cachemount") && filters.exact("description", "cached mount") &&
+         !filters.has("parent") && !filters.has("inuse") && !filters.has("shared");
+}
+
+Result<uint64_t> prune_cache(const Call& call) {
+  TRY_ASSIGN(auto filters, Filters::parse(call.arg("filters")));
+  TRY(filters.check({"until", "unused-for", "id", "parent", "type", "description", "inuse", "shared", "private", "label", "label!"}));
+  std::optional<WallTime> until;
+  for (const char* name : {"until", "unused-for"}) {
+    const auto& values = filters.values(name);
+    if (values.size() > 1) return fail(Code::kInvalidArgument, "filters expect only one value");
+    if (values.empty()) continue;
+    auto age = parse_duration(*values.begin());
+    if (!age) return fail(Code::kInvalidArgument, "\"until\" filter expects a duration (e.g., '24h'): time: invalid duration \"" + *values.begin() + "\"");
+    until = system_clock().wall() - std::chrono::duration_cast<WallTime::duration>(within_reach(*age));
+  }
+  return build::prune_cache_mounts(call.engine.images->store(), [&](const auto& mount) { return is_wanted(mount, filters, until); });
+}
+
+}  // namespace
+
 void build_prune(Call call) {
-  auto freed = build::prune_cache_mounts(call.engine.images->store());
-  if (!freed) return call.error(freed.error());
+  auto freed = prune_cache(call);
+  if (!freed) return call.error(std::move(freed).error().context("failed to prune build cache"));
   auto bytes = static_cast<int64_t>(*freed);
   call.engine.events.add({.type = "builder", .action = "prune", .id = {}, .attributes = {{"reclaimed", std::to_string(bytes)}}});
   call.json(200, api::Value::object({{"CachesDeleted", nullptr}, {"SpaceReclaimed", bytes}}), "prune");

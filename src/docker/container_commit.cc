@@ -54,6 +54,7 @@ Status Commit::read() {
   std::string tag(call.arg("tag"));
   auto name = image::parse_reference(tag.empty() ? repository : repository + ":" + tag);
   if (!name) return fail(Code::kInvalidArgument, name.error().message());
+  TRY(image::check_new_name(*name));
   reference = name->store_name();
   shown = name->familiar();
   return {};

@@ -32,7 +32,7 @@ Result<std::shared_ptr<const T>> find_prefix(const client::Informer<T>& informer
 
 Result<ContainerPtr> find_container(const Engine& engine, std::string_view name) {
   std::string_view bare = name.starts_with("/") ? name.substr(1) : name;
-  if (bare.empty()) return fail(Code::kInvalidArgument, "No container name or ID supplied");
+  if (bare.empty()) return fail(Code::kInvalidArgument, "invalid name or ID supplied: \"\"");
   if (api::is_docker_id(bare)) {
     if (auto found = engine.containers.get("", bare)) return found;
   }

@@ -11,6 +11,8 @@
 namespace reigen::docker {
 namespace {
 
+constexpr size_t kShownDigits = 12;
+
 bool is_hex(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
@@ -86,7 +88,16 @@ Result<std::vector<ImageDetailsPtr>> ImageHost::list() {
 
 Result<ImageDetailsPtr> ImageHost::find(std::string_view name) {
   auto record = store_.find(name);
-  if (!record && record.error().code() == Code::kNotFound) return fail(Code::kNotFound, "No such image: " + shown_name(name));
+  if (!record && name.size() < kShownDigits && is_hex(name)) {
+    // The store wants more of an id than Docker does.
+    TRY_ASSIGN(auto all, cache());
+    std::string prefix = "sha256:" + std::string(name);
+    auto first = all->lower_bound(prefix);
+    auto begins = [&](Cache::const_iterator at) { return at != all->end() && at->first.starts_with(prefix); };
+    if (begins(first) && !begins(std::next(first))) return first->second;
+  }
+  bool ambiguous = !record && record.error().code() == Code::kConflict;
+  if (ambiguous || (!record && record.error().code() == Code::kNotFound)) return fail(Code::kNotFound, "No such image: " + shown_name(name));
   if (!record) return fail(std::move(record).error());
   TRY_ASSIGN(auto all, cache());
   auto found = all->find(record->id);

@@ -25,6 +25,7 @@ Result<std::optional<image::Reference>> name_of(const Call& call) {
   if (repository.empty()) return std::optional<image::Reference>();
   TRY_ASSIGN(auto reference, image::parse_reference(repository));
   if (!reference.digest.empty()) return fail(Code::kInvalidArgument, "cannot import digest reference");
+  TRY(image::check_new_name(reference));
   if (tag.empty()) return std::optional(reference);
   auto whole = image::parse_reference(reference.name() + ":" + tag);
   if (!whole) return fail(Code::kInvalidArgument, "invalid tag format");

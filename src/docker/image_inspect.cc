@@ -122,7 +122,8 @@ void image_inspect(Call call) {
   auto image = host.find(name);
   if (!image) {
     Error error = std::move(image).error();
-    if (error.code() == Code::kNotFound) error = Error(error.code(), "no such image: " + name + ": " + error.message());
+    if (error.code() == Code::kNotFound || error.code() == Code::kInvalidArgument)
+      error = Error(error.code(), "no such image: " + name + ": " + error.message());
     return call.error(error);
   }
   auto out = inspect(host, **image, call.version);

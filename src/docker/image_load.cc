@@ -51,7 +51,8 @@ void save(Call call, std::vector<std::string> names) {
     if (!image && !repository) {
       size_t slash = name.rfind('/');
       bool tagged = !name.starts_with("sha256:") && name.find(':', slash == std::string::npos ? 0 : slash) != std::string::npos;
-      return call.error(tagged ? Error(Code::kNotFound, "reference does not exist") : image.error());
+      bool missing = image.error().code() == Code::kNotFound;
+      return call.error(tagged && missing ? Error(Code::kNotFound, "reference does not exist") : image.error());
     }
     if (image) images.push_back(*image);
   }

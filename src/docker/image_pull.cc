@@ -35,6 +35,7 @@ class Pull {
   Status work() {
     bool all = false;
     TRY_ASSIGN(auto reference, wanted(std::string(call_.arg("fromImage")), std::string(call_.arg("tag")), all));
+    if (reference.familiar_name() == "scratch") return fail(Code::kInvalidArgument, "'scratch' is a reserved name");
     auto credentials = read_registry_auth(call_.request->headers.get("X-Registry-Auth"));
     if (!credentials.username.empty() || !credentials.identity_token.empty() || !credentials.registry_token.empty())
       options_.credentials.push_back(std::move(credentials));
@@ -54,7 +55,7 @@ class Pull {
   }
 
   Status one(const image::Reference& reference) {
-    std::string tag = reference.digest.empty() ? reference.tag : reference.digest;
+    std::string tag = reference.digest.empty() ? reference.tag : reference.familiar();
     // Told with the first layer: until the registry has answered, an error still has a status.
     bool told = false;
     auto begin = [&] {

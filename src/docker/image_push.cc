@@ -1,6 +1,9 @@
 // POST /images/x/push, and GET /images/search, which there is nobody to ask for.
+#include <algorithm>
+
 #include "apiserver/docker_error.h"
 #include "docker/engine.h"
+#include "docker/filters.h"
 #include "docker/image_handlers.h"
 #include "docker/image_host.h"
 #include "docker/json_progress.h"
@@ -9,6 +12,13 @@
 
 namespace reigen::docker {
 namespace {
+
+bool has_repository(const std::vector<std::string>& names, const std::string& repository) {
+  return std::ranges::any_of(names, [&](const auto& name) {
+    auto own = image::parse_reference(name);
+    return own && own->name() == repository;
+  });
+}
 
 Status push(Call& call, JsonProgress& progress) {
   auto& host = *call.engine.images;
@@ -30,6 +40,9 @@ Status push(Call& call, JsonProgress& progress) {
     }
   }
   if (wanted.empty()) {
+    bool known = std::ranges::any_of(images, [&](const auto& image) { return has_repository(image->record.names, reference.name()); });
+    // Of a repository that is there it is the tag that is missing.
+    if (known) return fail(Code::kNotFound, "tag does not exist: " + reference.familiar());
     return fail(Code::kNotFound, "An image does not exist locally with the tag: " + reference.familiar_name());
   }
   image::PushOptions options;
@@ -64,6 +77,15 @@ void image_push(Call call) {
 }
 
 void image_search(Call call) {
+  auto filters = Filters::parse(call.arg("filters"));
+  if (!filters) return call.error(filters.error());
+  if (auto known = filters->check({"is-automated", "is-official", "stars"}); !known) return call.error(known.error());
+  for (const char* name : {"is-automated", "is-official"})
+    if (auto value = filters->boolean(name, false); !value) return call.error(value.error());
+  auto limit = call.number("limit", 25);
+  if (!limit) return call.error(limit.error());
+  if (call.has("limit") && (*limit < 1 || *limit > 100))
+    return call.error(Error(Code::kInvalidArgument, "Limit " + std::to_string(*limit) + " is outside the range of [1, 100]"));
   call.error(apiserver::docker_error(500, "Get \"https://index.docker.io/v1/search?q=" + std::string(call.arg("term").substr(0, 100)) +
                                               "\": searching is not supported: look for images on the registry's own pages"));
 }

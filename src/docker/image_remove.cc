@@ -63,7 +63,7 @@ Status tag(Engine& engine, const std::string& name, const std::string& repositor
   TRY_ASSIGN(auto image, engine.images->find(name));
   if (repository.find('@') != std::string::npos) return fail(Code::kInvalidArgument, "refusing to create a tag with a digest reference");
   TRY_ASSIGN(auto reference, as_unreadable(image::parse_reference(repository)));
-  if (reference.familiar_name() == "sha256") return fail(Code::kInvalidArgument, "refusing to create an ambiguous tag using digest algorithm as name");
+  TRY(image::check_new_name(reference));
   if (!tag.empty()) {
     auto whole = image::parse_reference(reference.name() + ":" + tag);
     if (!whole) return fail(unreadable("invalid tag format"));
@@ -87,7 +87,9 @@ void image_remove(Call call) {
     options.force = call.flag("force");
     options.keep_parents = call.flag("noprune");
     options.user = image_users(call.engine);
-    TRY_ASSIGN(auto report, host.store().remove(call.params[0], options));
+    const auto& name = call.params[0];
+    bool short_id = !host.store().find(name);  // of fewer digits than the store takes
+    TRY_ASSIGN(auto report, host.store().remove(short_id ? image->record.id : name, options));
     return tell_removal(call.engine, report, before);
   };
   auto out = work();

@@ -344,7 +344,7 @@ Result<PushReport> Pusher::push(const Reference& reference, const PushOptions& o
   if (code != Code::kUnauthenticated && code != Code::kPermissionDenied) return report;
   const auto& c = options.credentials;
   bool none = c.username.empty() && c.identity_token.empty() && c.registry_token.empty();
-  return fail(code, none ? "no basic auth credentials: access to " + reference.name() + " is denied" : "denied: requested access to the resource is denied");
+  return fail(code, none ? "no basic auth credentials" : "denied: requested access to the resource is denied");
 }
 
 }  // namespace reigen::image

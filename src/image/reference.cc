@@ -96,6 +96,11 @@ bool names_registry(std::string_view first) {
 
 bool is_digest(std::string_view text) { return text.size() == 71 && text.starts_with("sha256:") && std::ranges::all_of(text.substr(7), is_hex); }
 
+Status check_new_name(const Reference& reference) {
+  if (reference.familiar_name() != "sha256") return {};
+  return fail(Code::kInvalidArgument, "refusing to create an ambiguous tag using digest algorithm as name");
+}
+
 Result<Reference> parse_reference(std::string_view text) {
   if (text.empty() || text.size() > kMaxText) return bad_format();
   if (text.size() == 64 && std::ranges::all_of(text, is_hex))

@@ -36,6 +36,9 @@ struct Reference {
 // `couldn't parse image name "X": `. At most 4096 bytes are looked at.
 Result<Reference> parse_reference(std::string_view text);
 
+// For a name that an image is given: kInvalidArgument when it would look like a digest.
+Status check_new_name(const Reference& reference);
+
 // "sha256:" and 64 lower-case hex digits.
 bool is_digest(std::string_view text);
 

@@ -23,6 +23,7 @@ constexpr size_t kMaxHeader = 64 << 10;
 constexpr long kMaxRetryAfter = 60;  // seconds
 constexpr int kMaxWaits = 5;
 constexpr size_t kMaxTags = 10'000;
+constexpr std::string_view kTagList = "list of tags";
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -270,6 +271,7 @@ Error RegistryClient::State::error_of(const RegistryAnswer& answer, const std::s
   if (answer.status == 0) return {Code::kUnavailable, "registry " + reference.registry + " cannot be reached: " + answer.error};
   if (answer.status == 404) {
     std::string told = told_by(answer);
+    if (what == kTagList) return {Code::kNotFound, "repository " + reference.name() + " not found" + (told.empty() ? "" : ": " + told)};
     return {Code::kNotFound, what + " for " + name + " not found" + (told.empty() ? "" : ": " + told)};
   }
   if (answer.status == 401 || answer.status == 403)
@@ -400,7 +402,7 @@ Result<std::vector<std::string>> RegistryClient::tags() {
   std::string last;
   while (out.size() < kMaxTags) {
     TRY_ASSIGN(auto answer, state_->ask("tags/list?n=1000" + (last.empty() ? "" : "&last=" + escape(last)), {"Accept: application/json"}));
-    if (answer.status != 200) return fail(state_->error_of(answer, "list of tags"));
+    if (answer.status != 200) return fail(state_->error_of(answer, std::string(kTagList)));
     simdjson::dom::parser parser;
     TRY_ASSIGN(auto root, parse_document(parser, answer.body, "list of tags"));
     std::vector<std::string> more;

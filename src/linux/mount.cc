@@ -175,6 +175,24 @@ Result<Fd> open_in_root(int root, const std::string& path, int flags) {
   return open_resolved(root, path, static_cast<uint64_t>(flags), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+Status make_folders_in_root(int root, const std::string& path, mode_t mode) {
+  for (size_t start = 0; start < path.size();) {
+    size_t end = std::min(path.find('/', start + 1), path.size());
+    std::string part = path.substr(0, end), base = path.substr(start + 1, end - start - 1);
+    std::string above = start == 0 ? "/" : path.substr(0, start);
+    start = end;
+    if (base.empty() || base == ".") continue;
+    auto there = open_in_root(root, part, O_PATH);
+    if (there) continue;
+    if (there.error().code() != Code::kNotFound) return fail(std::move(there).error());
+    TRY_ASSIGN(Fd parent, open_in_root(root, above, O_PATH | O_DIRECTORY));
+    if (::mkdirat(parent.get(), base.c_str(), mode) != 0 && errno != EEXIST) return fail_errno("make " + part);
+    TRY_ASSIGN(Fd made, open_in_root(root, part, O_RDONLY | O_DIRECTORY));
+    if (::fchmod(made.get(), mode) != 0) return fail_errno("chmod " + part);
+  }
+  return {};
+}
+
 Result<Fd> open_regular_file(int folder, const std::string& name, struct stat* info) {
   Fd found(::openat(folder, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!found) return fail_errno("open " + name);

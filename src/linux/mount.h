@@ -47,6 +47,8 @@ Result<Fd> open_beneath(const std::string& root, const std::string& path);
 Result<Fd> open_in_root(const std::string& root, const std::string& path, int flags);
 // The same below a folder's descriptor (O_PATH is enough).
 Result<Fd> open_in_root(int root, const std::string& path, int flags);
+// Makes the folders of an absolute path that are missing; links on the way stay inside the root.
+Status make_folders_in_root(int root, const std::string& path, mode_t mode);
 
 // Opens a regular file of a folder for reading, never anything else: a link, pipe or device that takes the name meanwhile is
 // kInvalidArgument and is not opened. `info` is of the file opened.

@@ -184,7 +184,10 @@ class Preparation {
     if (!out_.view) {
       TRY_ASSIGN(out_.view, input_.runtime.view_layer(input_.root, {}));
     }
-    return input_.volumes.copy_up(point.name, *out_.view, point.destination);
+    TRY(input_.volumes.copy_up(point.name, *out_.view, point.destination));
+    // The runtime would make what is missing with a mode of its own. What is in the way it tells better.
+    (void)linux::make_folders_in_root(out_.view->fd(), point.destination, 0755);
+    return {};
   }
 
   void add_files() {

@@ -225,6 +225,8 @@ def test_a_failing_step_says_so_and_stays(engine, docker):
                             ("FROM base\nSTOPSIGNAL no\n", "Invalid signal: no"), ("FROM base\nENV A=${B:?why}\n", 'failed to process "${B:?why}": B: why'),
                             ("ARG X\nFROM $X\n", "base name ($X) should not be blank"), ("FROM base\nWORKDIR /etc/passwd\n", "Cannot mkdir: /etc/passwd is not a directory"),
                             ("FROM base\nCOPY --chown=nobody9 Dockerfile /\n", "can't find uid for user nobody9: no such user: nobody9"),
+                            ("FROM base\nCMD [\"a\", 1]\n", "failed to parse Dockerfile: when using JSON array syntax, arrays must be comprised of strings only"),
+                            ("FROM base\nWORKDIR $nothing\n", "cannot normalize nothing"), ("FROM --platform=x base\n", '"x": unknown operating system or architecture'),
                             ("FROM base\nEXPOSE 99999\n", "Invalid containerPort: 99999"), ("FROM base\nCOPY --bad x y\n", "Unknown flag: bad")):
             code, err = here.fails(wrong)
             assert code == 1 and text in err, (wrong, err)
@@ -257,6 +259,21 @@ def test_where_a_step_runs(engine, docker):
 
 
 @each_client
+def test_folders_of_volumes_are_common_folders(engine, docker):
+    """Those that the image lacks are made as any other, also by a step of the build."""
+    with context(docker) as here:
+        here.build("FROM base\nVOLUME /v /deep/er\nRUN mkdir -p -m 700 /own\nVOLUME /own\n", "-t", "folders")
+        box = docker("run", "-d", "folders", "true").strip()
+        docker("wait", box)
+        docker("export", "-o", f"{here.dir}/x.tar", box)
+        with tarfile.open(f"{here.dir}/x.tar") as exported:
+            modes = {entry.name: entry.mode for entry in exported if entry.name in ("v", "deep", "deep/er", "own")}
+        assert modes == {"v": 0o755, "deep": 0o755, "deep/er": 0o755, "own": 0o700}, {name: oct(mode) for name, mode in modes.items()}
+        docker("rm", "-v", box)
+        docker("rmi", "folders")
+
+
+@each_client
 def test_other_flags(engine, docker):
     with context(docker) as here:
         out = here.build("FROM base\nRUN echo 1 > /one\n", "-q", "--label", "from=flag", "--iidfile", f"{here.dir}/id", "-t", "flags:1", "-t", "flags:2")
@@ -275,6 +292,9 @@ def test_other_flags(engine, docker):
         docker("rmi", "127.0.0.1:1/base:1")
         out = here.build("# escape=`\nFROM base\nRUN echo a `\n  b\n", "--build-arg", "UNUSED=1")
         assert "\na b\n" in out and "One or more build-args [UNUSED] were not consumed" in out, out
+        assert "One or more build-args [NOTSET UNUSED] were not consumed" in here.build("FROM base\n", "--build-arg", "UNUSED=1", "--build-arg", "NOTSET")
+        code, err = here.fails("FROM base\n", "-t", "sha256:1")
+        assert code != 0 and "refusing to create an ambiguous tag using digest algorithm as name" in err, err
         code, err = here.fails("FROM base\n", "--platform", "nosuch")
         assert '"nosuch": unknown operating system or architecture' in err, err
 
@@ -307,7 +327,13 @@ def test_todays_dockerfiles(engine, docker):
         assert "alice" in here.build(f"FROM base\nRUN --mount=target=/x,source=../../etc,from={BASE} cat /x/passwd\n")  # the image's
         used = [line for line in docker("system", "df").splitlines() if line.startswith("Build Cache")][0].split()
         assert used[2] != "0", used
-        assert "Total" in docker("builder", "prune", "-f")
+        for wrong, text in (("nope=1", "failed to prune build cache: Invalid filter 'nope'"), ("until=x", '"until" filter expects a duration')):
+            code, _, err = docker("builder", "prune", "-f", "--filter", wrong, check=False)
+            assert code == 1 and text in err, (wrong, err)
+        assert "Total reclaimed space: 0B" in docker("builder", "prune", "-f", "--filter", "until=24h")
+        assert "Total reclaimed space: 0B" in docker("builder", "prune", "-f", "--filter", "type=regular")
+        out = docker("builder", "prune", "-f")
+        assert "Total" in out and "reclaimed space: 0B" not in out, out
         docker("rmi", "today")
 
 
