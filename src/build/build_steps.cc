@@ -1,4 +1,6 @@
 // The instructions that change files: RUN, COPY, ADD, WORKDIR.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -62,11 +64,12 @@ Result<RunStep> BuildJob::plan_run(Stage& stage, const Instruction& instruction,
   if (run.argv.empty()) return fail(Code::kInvalidArgument, "needs a command");
   run.env = stage.config.env;
   for (const auto& [key, value] : options_.args)
-    if (is_proxy_argument(key) && !stage.args.contains(key)) run.env.push_back(key + "=" + value);
+    if (is_proxy_argument(key) && !stage.args.contains(key)) run.env.push_back(fmt::format("{}={}", key, value));
   for (const auto& [key, value] : stage.args) {
     if (!value) continue;
-    args.push_back(key + "=" + *value);
-    bool hidden = std::ranges::any_of(stage.config.env, [&](const auto& item) { return item.starts_with(key + "="); });
+    const std::string name = key + "=";
+    args.push_back(name + *value);
+    bool hidden = std::ranges::any_of(stage.config.env, [&name](const auto& item) { return item.starts_with(name); });
     if (!hidden) run.env.push_back(args.back());
   }
   run.user = stage.config.user;

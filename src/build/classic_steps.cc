@@ -1,4 +1,6 @@
 // What the classic builder does with each instruction: an image of it, out of the cache or made.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -121,7 +123,7 @@ Status BuildJob::classic_copy(size_t number, Stage& stage, const Instruction& in
   if (!plan.sources.empty()) {
     TRY_ASSIGN(hash, classic_digest(plan.root, plan.sources));
   }
-  for (const auto& [name, text] : plan.documents) hash = "multi:" + image::hex_of(image::digest_of(hash + "\n" + name + "\n" + text));
+  for (const auto& [name, text] : plan.documents) hash = "multi:" + image::hex_of(image::digest_of(fmt::format("{}\n{}\n{}", hash, name, text)));
   std::string flags;
   if (!plan.flags["chmod"].empty()) flags += "--chmod=" + plan.flags["chmod"] + " ";
   if (!plan.flags["chown"].empty()) flags += "--chown=" + plan.flags["chown"];

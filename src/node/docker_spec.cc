@@ -1,5 +1,6 @@
 #include "node/docker_spec.h"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -135,10 +136,10 @@ void devices_below(const std::string& source, const std::string& destination, co
   if (!names || depth > 8) return;
   for (const auto& name : *names) {
     struct stat info{};
-    std::string path = source + "/" + name;
+    std::string path = fmt::format("{}/{}", source, name), inside = fmt::format("{}/{}", destination, name);
     if (::lstat(path.c_str(), &info) != 0) continue;
-    if (S_ISDIR(info.st_mode)) devices_below(path, destination + "/" + name, access, depth + 1, out);
-    if (auto device = S_ISLNK(info.st_mode) ? fail(Code::kNotFound, "") : device_at(path, destination + "/" + name, access)) out.push_back(std::move(*device));
+    if (S_ISDIR(info.st_mode)) devices_below(path, inside, access, depth + 1, out);
+    if (auto device = S_ISLNK(info.st_mode) ? fail(Code::kNotFound, "") : device_at(path, inside, access)) out.push_back(std::move(*device));
   }
 }
 

@@ -268,7 +268,7 @@ void LogDatabase::reserve_wal(std::span<const LogRow> rows) {
   int64_t needed = (*wal_pages_ + bytes / 3072 + 16) * kWalFrame;
   if (needed <= wal_bytes_) return;
   sqlite3_file* wal = nullptr;
-  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK || !wal || !wal->pMethods) return;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&wal)) != SQLITE_OK || !wal || !wal->pMethods) return;
   sqlite3_int64 size = 0;
   if (wal->pMethods->xFileSize(wal, &size) != SQLITE_OK) return;
   static const std::string zeros(kZeros, '\0');
